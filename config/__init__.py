@@ -1,0 +1,1 @@
+"""Settings, addresses, error answers, health and sandbox: composes, decides nothing."""

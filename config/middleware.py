@@ -1,0 +1,69 @@
+"""What every answer carries, and what no request may contain."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+NO_STORE = {
+    "Cache-Control": "no-store, no-cache, must-revalidate, private",
+    "Pragma": "no-cache",
+    "Expires": "0",
+}
+PRIVATE_PATHS = (
+    "/api/loyalty",
+    "/api/customer",
+    "/api/enrollments",
+    "/api/qr",
+    "/api/admin/customers",
+    "/api/clients",
+    "/api/leads",
+    "/api/threads",
+    "/api/changes",
+    "/cards",
+    "/qr",
+)
+
+
+def is_private(path: str) -> bool:
+    """Whether answers under this path are about one person and must not be kept anywhere."""
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in PRIVATE_PATHS)
+
+
+class SecurityHeadersMiddleware:
+    """Sets the content security policy on every answer, and no-store on what is about one person."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.policy = "; ".join(f"{name} {' '.join(values)}" for name, values in settings.SECURE_CSP.items())
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response["Content-Security-Policy"] = self.policy
+        if is_private(request.path_info):
+            for name, value in NO_STORE.items():
+                response[name] = value
+        return response
+
+
+def is_storable(text: str) -> bool:
+    """Whether both databases can store and compare the text: no NUL, no lone surrogate."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+class CleanTextMiddleware:
+    """Answers 400 to a path or query that no database could hold, before any view turns it into a 500."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        pairs = [text for name, values in request.GET.lists() for text in (name, *values)]
+        if all(map(is_storable, [request.path_info, *pairs])):
+            return self.get_response(request)
+        detail = "The address contains characters that cannot be stored."
+        if request.path_info.startswith("/api/"):
+            return JsonResponse({"detail": detail, "code": "bad_request"}, status=400)
+        return HttpResponse(detail, status=400, content_type="text/plain")

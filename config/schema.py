@@ -1,0 +1,39 @@
+"""The OpenAPI description: every operation documents the errors that every operation can answer."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+
+CODED = {
+    "type": "object",
+    "properties": {"detail": {"type": "string"}, "code": {"type": "string"}},
+    "required": ["detail", "code"],
+}
+INVALID = {"type": "object", "additionalProperties": True}
+COMMON = {
+    "400": ("Validation: a list of messages for each field; or `detail` and `code`.", INVALID),
+    "401": ("Not logged in, or the secret is wrong.", CODED),
+    "403": ("Not allowed, or closed: see `code`.", CODED),
+    "404": ("Not there, or not yours.", CODED),
+    "405": ("This method is not for this address.", CODED),
+    "406": ("Only JSON is answered.", CODED),
+    "409": ("The state does not allow it: see `code`.", CODED),
+    "410": ("It was here and is gone.", CODED),
+    "413": ("The body is larger than 1 MB.", CODED),
+    "415": ("Send application/json.", CODED),
+    "422": ("This idempotency key came with another body before.", CODED),
+    "429": ("Too many requests; `Retry-After` tells the seconds.", CODED),
+}
+
+
+class LaurelSchema(AutoSchema):  # type: ignore[no-untyped-call]
+    """Adds the shared error answers once, instead of on every view."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        """The operation as drf-spectacular sees it, with the common errors added."""
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            for status, (description, schema) in COMMON.items():
+                content = {"application/json": {"schema": schema}}
+                operation["responses"].setdefault(status, {"description": description, "content": content})
+        return operation

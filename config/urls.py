@@ -1,0 +1,34 @@
+"""Every address of the product."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.static import serve
+from drf_spectacular.views import SpectacularAPIView
+
+from config import health
+from config.docs import DocsView
+from config.errors import missing_route
+from nominations import pages
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.forbidden"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("nominate", pages.nominate, name="nominate"),
+    path("nominate/thanks", pages.thanks, name="nominate-thanks"),
+    path("nominee/<slug:slug>", pages.nominee, name="nominee"),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs", DocsView.as_view(), name="api-docs"),
+    path("api/", include("crm.api.urls")),
+    path("api/", include("nominations.api.urls")),
+    path("api/", include("loops_sync.api.urls")),
+    re_path(r"^api/.*$", missing_route),
+    re_path(r"^media/(?P<path>nominees/[\w.-]+)$", serve, {"document_root": settings.MEDIA_ROOT}, name="media"),
+]

@@ -1,0 +1,10 @@
+"""Start-up of the crm app."""
+
+from django.apps import AppConfig
+
+
+class CrmConfig(AppConfig):
+    """Businesses, members, logins."""
+
+    name = "crm"
+    verbose_name = "Businesses and people"

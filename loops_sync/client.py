@@ -1,0 +1,139 @@
+"""The one place that speaks HTTP with Loops."""
+
+import os
+from typing import Any
+
+import requests
+from django.conf import settings
+
+Json = dict[str, Any]
+LONGEST_PAUSE_SECONDS = 3600.0
+_sessions: dict[int, requests.Session] = {}
+
+
+class LoopsError(Exception):
+    """A request that Loops did not accept, or whose answer never came.
+
+    `permanent`: repeating it cannot help. `retry_after`: the seconds Loops asked for. `status`: what it answered, None
+    when nothing came, in which case it may or may not have been applied.
+    """
+
+    def __init__(
+        self, message: str, *, permanent: bool, retry_after: float | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message[:500])
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.status = status
+
+    @property
+    def is_unauthorized(self) -> bool:
+        """The key was refused: nobody's message will pass."""
+        return self.status in (401, 403)
+
+    @property
+    def is_throttled(self) -> bool:
+        """Too many requests of the whole team."""
+        return self.status == 429
+
+    @property
+    def leaves_unknown(self) -> bool:
+        """Whether the write may have been applied all the same."""
+        return self.status is None or self.status >= 500
+
+
+def upsert_contact(properties: Json) -> None:
+    """Create or update the contact that matches `email` or `userId`; omitted keys stay, null empties one.
+
+    `POST /contacts/create` is not used, because it answers 409 for whoever exists.
+    https://loops.so/docs/api-reference/update-contact
+    Loops answers 400, for good, when two contacts match, when `userId` is no string, or when a value is over 500
+    characters with its quotes. Raises LoopsError.
+    """
+    _call("PUT", "contacts/update", body=properties)
+
+
+def find_contact(email: str) -> Json | None:
+    """The contact of an address, custom properties inline, or None: Loops answers a missing one with an empty list.
+
+    https://loops.so/docs/api-reference/find-contact Raises LoopsError.
+    """
+    found = _call("GET", "contacts/find", query={"email": email})
+    return found[0] if isinstance(found, list) and found else None
+
+
+def check_key() -> None:
+    """Ask Loops whether it knows the key; touches no contact. https://loops.so/docs/api-reference/api-key
+
+    Raises LoopsError.
+    """
+    _call("GET", "api-key")
+
+
+def _session() -> requests.Session:
+    """One keep-alive session for each process, also after a fork. Ignores proxies and .netrc of the environment."""
+    pid = os.getpid()
+    if pid not in _sessions:
+        session = requests.Session()
+        session.trust_env = False
+        session.max_redirects = 0
+        _sessions.clear()
+        _sessions[pid] = session
+    return _sessions[pid]
+
+
+def _call(method: str, path: str, *, body: Json | None = None, query: dict[str, str] | None = None) -> Any:
+    """One request, bounded in time, never redirected. The key stands in the header only and never in an error."""
+    timeout = settings.LOOPS_TIMEOUT_SECONDS
+    try:
+        response = _session().request(
+            method,
+            f"{settings.LOOPS_BASE_URL.rstrip('/')}/{path}",
+            json=body,
+            params=query,
+            headers={"Authorization": f"Bearer {settings.LOOPS_API_KEY}"},
+            timeout=(min(timeout, 5), timeout),
+            allow_redirects=False,
+        )
+    except requests.Timeout as error:
+        raise LoopsError("Loops did not answer in time.", permanent=False) from error
+    except (requests.RequestException, ValueError) as error:
+        raise LoopsError(f"Loops could not be reached ({type(error).__name__}).", permanent=False) from error
+    if not 200 <= response.status_code < 300:
+        raise _refusal(response)
+    return _json(response)
+
+
+def _refusal(response: requests.Response) -> LoopsError:
+    """The one error table, by status only: Loops has no error codes and rewords its messages."""
+    status = response.status_code
+    message = f"{status} {_message(response)}".strip()
+    if status in (401, 403):
+        return LoopsError(message, permanent=False, status=status)
+    if status == 429:
+        return LoopsError(message, permanent=False, retry_after=_retry_after(response), status=status)
+    return LoopsError(message, permanent=400 <= status < 500, status=status)
+
+
+def _json(response: requests.Response) -> Any:
+    """The body, or None: a load balancer in front of Loops answers in HTML."""
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _message(response: requests.Response) -> str:
+    body = _json(response)
+    if isinstance(body, dict):
+        return str(body.get("message") or body.get("error") or "")
+    return ""
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds; Loops documents no Retry-After, so it is honoured when it is there and makes sense."""
+    try:
+        seconds = float(response.headers.get("Retry-After", ""))
+    except ValueError:
+        return None
+    return min(seconds, LONGEST_PAUSE_SECONDS) if seconds >= 0 else None

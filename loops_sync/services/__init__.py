@@ -1,0 +1,20 @@
+"""Everything that writes to the outbox, and everything that empties it."""
+
+from loops_sync.services.backfill import queue_missed_approvals
+from loops_sync.services.delivery import Tally, drain, sync_contact
+from loops_sync.services.outbox import discard_entries, purge_old, record_change, retry_entries
+from loops_sync.services.relay import probe_if_due, take_sweep, yield_sweep
+
+__all__ = [
+    "Tally",
+    "discard_entries",
+    "drain",
+    "probe_if_due",
+    "purge_old",
+    "queue_missed_approvals",
+    "record_change",
+    "retry_entries",
+    "sync_contact",
+    "take_sweep",
+    "yield_sweep",
+]

@@ -1,0 +1,134 @@
+"""Contacts taken together by one worker, and what it writes of them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from loops_sync import selectors
+from loops_sync.models import Contact, OutboxEntry, SyncAttempt
+from loops_sync.selectors import Person
+
+LONGEST_WAIT_SECONDS = 5.0
+Status, Outcome = OutboxEntry.Status, OutboxEntry.Outcome
+
+
+@dataclass
+class Tally:
+    """What a run did, in entries."""
+
+    processed: int = 0
+    succeeded: int = 0
+    retried: int = 0
+    dead: int = 0
+    contacts: int = 0
+    stopped_by_clock: bool = False
+
+    def count(self, name: str, entries: int) -> None:
+        """Add entries that ended in that way."""
+        self.processed += entries
+        setattr(self, name, getattr(self, name) + entries)
+
+
+@dataclass
+class Batch:
+    """Contacts leased together, and what is known of them. Finished entries are written about once a second: a worker
+    killed before that has noted the delivery on the contact, so the next one finds nothing to send."""
+
+    contacts: Sequence[Contact]
+    entries: dict[UUID, list[OutboxEntry]]
+    people: dict[str, Person]
+    leased_until: datetime
+    tally: Tally
+    is_troubled: bool
+    finished: dict[str, list[int]] = field(default_factory=dict)
+    delivered: list[UUID] = field(default_factory=list)
+    attempts: list[SyncAttempt] = field(default_factory=list)
+    flushed_at: float = field(default_factory=time.monotonic)
+
+
+def longest_turn() -> timedelta:
+    """The longest that one contact can take: waiting for a slot, connecting, waiting for the answer."""
+    timeout = settings.LOOPS_TIMEOUT_SECONDS
+    wait = LONGEST_WAIT_SECONDS if settings.LOOPS_REQUESTS_PER_SECOND else 0
+    return timedelta(seconds=wait + min(timeout, 5) + timeout)
+
+
+def oldest_due(count: int) -> QuerySet[Contact]:
+    """The contacts of the oldest entries that are due, without looking at the whole queue."""
+    now = timezone.now()
+    entries = OutboxEntry.objects.open().filter(
+        Q(contact__leased_until=None) | Q(contact__leased_until__lt=now),
+        Q(contact__next_attempt_at=None) | Q(contact__next_attempt_at__lte=now),
+    )
+    ids = entries.order_by("id").values_list("contact_id", flat=True)[: count * 4]
+    return Contact.objects.filter(pk__in=list(dict.fromkeys(ids))[:count])
+
+
+def lease(chosen: QuerySet[Contact], tally: Tally, count: int) -> Batch:
+    """Take the contacts that nobody speaks of, and note their entries before their state is read.
+
+    A lease that lapsed is a worker that died: whether its request arrived is unknown.
+    """
+    now = timezone.now()
+    until = now + 2 * longest_turn()
+    with transaction.atomic():
+        contacts = list(chosen.due(now).select_for_update(skip_locked=True, of=("self",))[:count])
+        ids = [contact.pk for contact in contacts]
+        lapsed = [contact for contact in contacts if contact.leased_until is not None]
+        Contact.objects.filter(pk__in=ids).update(leased_until=until)
+        if lapsed:
+            Contact.objects.filter(pk__in=[contact.pk for contact in lapsed]).update(accepted=None)
+    for contact in lapsed:
+        contact.accepted = None
+    entries: dict[UUID, list[OutboxEntry]] = {contact_id: [] for contact_id in ids}
+    for entry in OutboxEntry.objects.open().filter(contact__in=ids).order_by("id"):
+        entries[entry.contact_id].append(entry)
+    noted = [entry.pk for some in entries.values() for entry in some]
+    OutboxEntry.objects.filter(pk__in=noted, status=Status.PENDING).update(status=Status.PROCESSING)
+    people = selectors.people([contact.email for contact in contacts])
+    return Batch(contacts, entries, people, until, tally, is_troubled=selectors.relay().consecutive_failures > 0)
+
+
+def finish(batch: Batch, contact: Contact, outcome: Outcome) -> None:
+    *earlier, newest = [entry.pk for entry in batch.entries[contact.pk]] or [0]
+    batch.finished.setdefault(outcome, []).append(newest)
+    batch.finished.setdefault(Outcome.COALESCED, []).extend(earlier)
+    batch.delivered.append(contact.pk)
+    batch.tally.count("succeeded", len(batch.entries[contact.pk]))
+
+
+def flush(batch: Batch) -> None:
+    """Write what has been finished since the last time."""
+    batch.flushed_at = time.monotonic()
+    now = timezone.now()
+    with transaction.atomic():
+        for outcome, ids in batch.finished.items():
+            sent = 0 if outcome == Outcome.UNCHANGED else 1
+            OutboxEntry.objects.filter(pk__in=ids, status=Status.PROCESSING).update(
+                status=Status.DONE, outcome=outcome, finished_at=now, last_error="", attempts=F("attempts") + sent
+            )
+        OutboxEntry.objects.filter(contact__in=batch.delivered, status=Status.DEAD).update(
+            status=Status.DONE, outcome=Outcome.SUPERSEDED, finished_at=now
+        )
+        SyncAttempt.objects.bulk_create(batch.attempts)
+    batch.finished, batch.delivered, batch.attempts = {}, [], []
+
+
+def let_go(batch: Batch, contact: Contact, **values: object) -> None:
+    Contact.objects.filter(pk=contact.pk, leased_until=batch.leased_until).update(leased_until=None, **values)
+
+
+def release(batch: Batch, ids: list[UUID]) -> None:
+    """Give back contacts that were not spoken of; what was noted of them waits again."""
+    if not ids:
+        return
+    noted = [entry.pk for contact_id in ids for entry in batch.entries[contact_id]]
+    OutboxEntry.objects.filter(pk__in=noted, status=Status.PROCESSING).update(status=Status.PENDING)
+    Contact.objects.filter(pk__in=ids, leased_until=batch.leased_until).update(leased_until=None)

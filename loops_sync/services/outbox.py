@@ -1,0 +1,70 @@
+"""Entries in, entries revived, entries given up."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+
+from loops_sync.models import Contact, OutboxEntry, SyncAttempt
+
+KEPT_DONE = timedelta(days=30)
+Status = OutboxEntry.Status
+
+
+def record_change(event_type: str, emails: Iterable[str], *, reference: Model | None = None) -> list[UUID]:
+    """Write one entry for each address, in the caller's transaction: the ids of the contacts.
+
+    Contacts are only inserted here, never updated, so that no writer waits for a worker.
+    """
+    wanted = sorted({email for email in emails if email})
+    if not wanted:
+        return []
+    with transaction.atomic():
+        Contact.objects.bulk_create([Contact(email=email) for email in wanted], ignore_conflicts=True)
+        contact_ids = list(Contact.objects.filter(email__in=wanted).values_list("pk", flat=True))
+        OutboxEntry.objects.bulk_create(
+            OutboxEntry(
+                event_type=event_type,
+                contact_id=contact_id,
+                reference_type=reference._meta.model_name or "" if reference else "",
+                reference_id=str(reference.pk) if reference else "",
+            )
+            for contact_id in contact_ids
+        )
+    return contact_ids
+
+
+def retry_entries(entries: QuerySet[OutboxEntry]) -> list[UUID]:
+    """Give dead entries, and waiting ones in their backoff, a new start now: the ids of their contacts."""
+    chosen = entries.filter(status__in=[Status.DEAD, Status.PENDING])
+    with transaction.atomic():
+        contact_ids = list(chosen.order_by().values_list("contact_id", flat=True).distinct())
+        chosen.update(status=Status.PENDING, attempts=0, outcome="", finished_at=None)
+        Contact.objects.filter(pk__in=contact_ids).update(next_attempt_at=None, failures=0)
+    return contact_ids
+
+
+def discard_entries(entries: QuerySet[OutboxEntry], *, reason: str) -> int:
+    """Give up entries that are dead or waiting, for a stated reason: how many.
+
+    Raises ValidationError `reason_required`.
+    """
+    if not reason.strip():
+        raise ValidationError("Say why they are discarded.", code="reason_required")
+    return entries.filter(status__in=[Status.DEAD, Status.PENDING]).update(
+        status=Status.DONE,
+        outcome=OutboxEntry.Outcome.DISCARDED,
+        last_error=f"Discarded: {reason.strip()}"[:500],
+        finished_at=timezone.now(),
+    )
+
+
+def purge_old() -> None:
+    """Forget what was done 30 days ago. Dead entries stay until somebody decides."""
+    before = timezone.now() - KEPT_DONE
+    OutboxEntry.objects.filter(status=Status.DONE, finished_at__lt=before).delete()
+    SyncAttempt.objects.filter(at__lt=before).delete()

@@ -1,0 +1,91 @@
+"""How the line to Loops is, as all workers see it."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from crm.models import RateGate
+from loops_sync import client, selectors
+from loops_sync.models import Contact, Relay
+
+GATE = "loops"
+PROBE_EVERY = timedelta(seconds=60)
+SWEEP_LEASE = timedelta(seconds=80)
+DEFAULT_PAUSE_SECONDS = 1.0
+
+
+def is_open() -> bool:
+    """Whether contacts may be delivered now."""
+    return settings.LOOPS_SYNC_ENABLED and not selectors.relay().is_stopped
+
+
+def note_success() -> None:
+    """The line works. After an outage everybody's backoff ends: it was Loops, not they."""
+    was_out = selectors.relay().is_out
+    Relay.objects.filter(Q(consecutive_failures__gt=0) | Q(unauthorized_at__isnull=False), pk=1).update(
+        consecutive_failures=0,
+        last_failed_contact=None,
+        failing_since=None,
+        unauthorized_at=None,
+        next_probe_at=None,
+        last_error="",
+    )
+    if was_out:
+        Contact.objects.filter(next_attempt_at__gt=timezone.now()).update(next_attempt_at=None)
+
+
+def note_failure(error: client.LoopsError, contact_id: UUID | None) -> None:
+    """A contact could not be delivered, or a probe failed. One contact failing again is no second sign of an outage."""
+    now = timezone.now()
+    with transaction.atomic():
+        line = Relay.objects.select_for_update().get_or_create(pk=1)[0]
+        line.last_error = str(error)
+        line.failing_since = line.failing_since or now
+        if error.is_unauthorized:
+            line.unauthorized_at = line.unauthorized_at or now
+        if contact_id is None or contact_id != line.last_failed_contact:
+            line.consecutive_failures += 1
+            line.last_failed_contact = contact_id
+        if line.is_stopped:
+            line.next_probe_at = now + PROBE_EVERY
+        line.save()
+
+
+def pause_all(seconds: float | None) -> None:
+    """Loops asked for patience: no worker gets a slot before it is over."""
+    free_at = timezone.now() + timedelta(seconds=seconds if seconds is not None else DEFAULT_PAUSE_SECONDS)
+    RateGate.objects.bulk_create([RateGate(name=GATE, free_at=free_at)], ignore_conflicts=True)
+    RateGate.objects.filter(name=GATE, free_at__lt=free_at).update(free_at=free_at)
+
+
+def probe_if_due(*, now: bool = False) -> None:
+    """While the line is stopped, ask Loops once a minute (or `now`) whether it is back; touches no contact."""
+    line = selectors.relay()
+    if not settings.LOOPS_SYNC_ENABLED or not line.is_stopped:
+        return
+    if not now and line.next_probe_at and line.next_probe_at > timezone.now():
+        return
+    try:
+        client.check_key()
+    except client.LoopsError as error:
+        note_failure(error, None)
+    else:
+        note_success()
+
+
+def take_sweep() -> bool:
+    """Note that a worker is alive, and become the only sweeper; false while another is at it."""
+    now = timezone.now()
+    selectors.relay()
+    Relay.objects.filter(pk=1).update(swept_at=now)
+    mine = Relay.objects.filter(Q(sweeping_until=None) | Q(sweeping_until__lt=now), pk=1)
+    return bool(mine.update(sweeping_until=now + SWEEP_LEASE))
+
+
+def yield_sweep() -> None:
+    """Let the next sweep begin."""
+    Relay.objects.filter(pk=1).update(sweeping_until=None)

@@ -1,0 +1,1 @@
+"""Points: programs, cards, ledger, QR and enrolments."""

@@ -1,0 +1,10 @@
+"""Start-up of the awards app."""
+
+from django.apps import AppConfig
+
+
+class NominationsConfig(AppConfig):
+    """The awards programme."""
+
+    name = "nominations"
+    verbose_name = "Awards"

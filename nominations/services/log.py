@@ -1,0 +1,39 @@
+"""The decision log's only writer."""
+
+import hashlib
+
+from django.utils import timezone
+
+from crm.models import User
+from nominations.models import DecisionLog, Nomination, Season
+
+
+def lock_season(season_id: int) -> Season:
+    """Take the season's row: whatever changes a nomination does this first, so that nothing can lock crosswise.
+
+    It does not hold up votes, which only refer to the row.
+    """
+    return Season.objects.select_for_update(no_key=True).get(pk=season_id)
+
+
+def log_decision(
+    nomination: Nomination, action: DecisionLog.Action, *, from_state: str, by: User | None, reason: str = ""
+) -> DecisionLog:
+    """Append a change to its season's chain. The season must be locked."""
+    last = DecisionLog.objects.filter(season_id=nomination.season_id).order_by("-seq").first()
+    row = DecisionLog(
+        season_id=nomination.season_id,
+        seq=last.seq + 1 if last else 1,
+        nomination=nomination,
+        action=action,
+        from_state=from_state,
+        to_state=nomination.state,
+        reason=reason,
+        reason_digest=hashlib.sha256(reason.encode()).hexdigest() if reason else "",
+        by=by,
+        at=timezone.now(),
+        previous_hash=last.row_hash if last else "",
+    )
+    row.row_hash = row.computed_hash()
+    row.save(force_insert=True)
+    return row

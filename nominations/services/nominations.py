@@ -1,0 +1,132 @@
+"""How nominations come in."""
+
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from crm.models import normal_phone
+from nominations import contacts, selectors
+from nominations.models import Category, DecisionLog, Nomination, Nominator, Nominee, Person, Season, Voter
+from nominations.services.log import lock_season, log_decision
+
+SomePerson = TypeVar("SomePerson", Nominator, Voter)
+Fields = dict[str, Any]
+
+
+def submit_nomination(
+    category: Category, *, nominator: Fields, nominee: Fields, why: str, source: Nomination.Source
+) -> Nomination:
+    """Take in a nomination, or raise ValidationError: `nominations_closed`, `already_nominated`, or a field by name.
+
+    The nominator is found by address; what is known of them is completed, never overwritten, because anybody can type
+    their address. A nominee is found by LinkedIn or email within its kind, never by its name alone.
+    """
+    with transaction.atomic():
+        season = lock_season(selectors.current_season().pk)
+        if not season.nominations_open:
+            raise ValidationError(season.nominations_closed_message, code="nominations_closed")
+        if not category.is_active:
+            raise ValidationError({"category": ["This category takes no nominations."]})
+        if nominee["kind"] != category.kind:
+            raise ValidationError({"kind": [f"This category is for a {category.kind}."]})
+        author = find_or_add_person(Nominator, nominator)
+        subject = _find_or_add_nominee(author, category, season, normal_contact(nominee))
+        nomination = Nomination(
+            season=season, category=category, nominator=author, nominee=subject, why=why, source=source
+        )
+        nomination.save(force_insert=True)
+        log_decision(nomination, DecisionLog.Action.SUBMIT, from_state="", by=None)
+    return nomination
+
+
+def find_or_add_person(model: type[SomePerson], fields: Fields) -> SomePerson:
+    """The person of that address, locked. Known blanks are filled; what is known stays."""
+    fields = normal_contact(fields)
+    person, created = model.objects.get_or_create(email=fields["email"], defaults=fields)
+    if not created:
+        person = model.objects.select_for_update().get(pk=person.pk)
+        fill_blanks(person, fields)
+    return person
+
+
+def normal_contact(fields: Fields) -> Fields:
+    """With phone and LinkedIn in their normal forms, the phone as typed kept beside. Raises ValidationError."""
+    fields = dict(fields)
+    try:
+        if "phone" in fields:
+            fields["phone_raw"] = fields["phone"]
+            fields["phone"] = normal_phone(fields["phone"])
+    except ValidationError as error:
+        raise ValidationError({"phone": error.messages}) from error
+    try:
+        if "linkedin_url" in fields:
+            fields["linkedin_url"] = contacts.normal_linkedin(fields["linkedin_url"])
+    except ValidationError as error:
+        raise ValidationError({"linkedin_url": error.messages}) from error
+    return fields
+
+
+def fill_blanks(row: Person | Nominee, fields: Fields) -> None:
+    """Save those of the fields that the row has no value for."""
+    news = {name: value for name, value in fields.items() if value and not getattr(row, name)}
+    for name, value in news.items():
+        setattr(row, name, value)
+    if news:
+        row.save(update_fields=list(news))
+
+
+def _find_or_add_nominee(author: Nominator, category: Category, season: Season, fields: Fields) -> Nominee:
+    found = _find_nominee(fields)
+    named_before = author.nominations.filter(season=season, category=category).select_related("nominee")
+    for earlier in named_before:
+        if earlier.nominee == found or (found is None and _same_by_name(earlier.nominee, fields)):
+            raise ValidationError("You have already nominated them in this category.", code="already_nominated")
+    if found is None:
+        return _add_nominee(fields)
+    if found.state == Nominee.State.DRAFT:
+        fill_blanks(found, _unclaimed(found, fields))
+    return found
+
+
+def _find_nominee(fields: Fields) -> Nominee | None:
+    present = Nominee.objects.exclude(state=Nominee.State.MERGED).filter(kind=fields["kind"])
+    for name in ("linkedin_url", "email"):
+        if fields.get(name):
+            found = present.filter(**{name: fields[name]}).first()
+            if found is not None:
+                return found
+    return None
+
+
+def _add_nominee(fields: Fields) -> Nominee:
+    try:
+        with transaction.atomic():
+            nominee = Nominee(**fields)
+            nominee.save(force_insert=True)
+            return nominee
+    except IntegrityError:
+        found = _find_nominee(fields)
+        if found is None:
+            raise
+        return found
+
+
+def _unclaimed(nominee: Nominee, fields: Fields) -> Fields:
+    """The fields without an address that already identifies another nominee."""
+    others = Nominee.objects.filter(kind=nominee.kind).exclude(pk=nominee.pk).exclude(state=Nominee.State.MERGED)
+    taken = [
+        name
+        for name in ("email", "linkedin_url")
+        if fields.get(name) and others.filter(**{name: fields[name]}).exists()
+    ]
+    return {name: value for name, value in fields.items() if name not in taken}
+
+
+def _same_by_name(nominee: Nominee, fields: Fields) -> bool:
+    """The same author naming the same name twice means one nominee, unless an address tells them apart."""
+    other = Nominee(**fields)
+    for name in ("email", "linkedin_url"):
+        if getattr(nominee, name) and getattr(other, name):
+            return False
+    return contacts.normal_name(nominee.name) == contacts.normal_name(other.name)

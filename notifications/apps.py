@@ -1,0 +1,9 @@
+"""Start-up of the notifications app."""
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    """Who was told what, who must answer what."""
+
+    name = "notifications"
