@@ -1,0 +1,120 @@
+"""What is not Loops: the control API for tests and the page for people."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from config.sandbox.faults import KINDS, parse_fault
+from config.sandbox.page import render_page
+from config.sandbox.sandbox import Sandbox
+from config.sandbox.wire import Request, Response, json_response, parse_json_object
+
+STYLESHEET = Path(__file__).with_name("sandbox.css").read_bytes()
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+SHOWN_CONTACTS = 100
+SHOWN_REQUESTS = 30
+
+
+def answer_local(sandbox: Sandbox, request: Request) -> Response:
+    """The answer to a request outside the Loops API."""
+    methods = ROUTES.get(request.path)
+    if methods is None:
+        return json_response(404, {"detail": "Nothing here. The Loops API is under /api/v1."})
+    view = methods.get("GET" if request.method == "HEAD" else request.method)
+    if view is None:
+        return Response(405, headers={"Allow": ", ".join(methods)})
+    return view(sandbox, request)
+
+
+def _state(sandbox: Sandbox, _: Request) -> Response:
+    seen = sandbox.overview()
+    return json_response(200, {"contacts": seen.contacts, "faults": seen.faults, "counters": seen.counters})
+
+
+def _requests(sandbox: Sandbox, request: Request) -> Response:
+    since = _field(request.query, "since") or "0"
+    if not (since.isascii() and since.isdigit() and len(since) < 10):
+        return json_response(400, {"detail": "since must be the number of a request."})
+    return json_response(200, {"requests": [asdict(entry) for entry in sandbox.requests_since(int(since))]})
+
+
+def _set_fault(sandbox: Sandbox, request: Request) -> Response:
+    payload = parse_json_object(request.body)
+    if payload is None:
+        return json_response(400, {"detail": "The body must be a JSON object."})
+    try:
+        sandbox.switch_on(parse_fault(payload))
+    except ValueError as error:
+        return json_response(400, {"detail": str(error)})
+    return _faults(sandbox)
+
+
+def _clear_faults(sandbox: Sandbox, request: Request) -> Response:
+    kind = _field(request.query, "kind")
+    if kind and kind not in KINDS:
+        return json_response(400, {"detail": f"kind must be one of {', '.join(KINDS)}"})
+    sandbox.clear_faults(kind or None)
+    return _faults(sandbox)
+
+
+def _faults(sandbox: Sandbox) -> Response:
+    return json_response(200, {"faults": sandbox.overview(contacts=0).faults})
+
+
+def _reset(sandbox: Sandbox, _: Request) -> Response:
+    sandbox.reset()
+    return json_response(200, {"success": True})
+
+
+def _page(sandbox: Sandbox, request: Request) -> Response:
+    seen = sandbox.overview(contacts=SHOWN_CONTACTS, requests=SHOWN_REQUESTS)
+    html = render_page(seen, paused=bool(_field(request.query, "paused")))
+    # "replace": a lone surrogate in a name is shown as a question mark rather than as no page at all.
+    return Response(200, html.encode("utf-8", "replace"), "text/html; charset=utf-8", dict(PAGE_HEADERS))
+
+
+def _stylesheet(_: Sandbox, __: Request) -> Response:
+    return Response(200, STYLESHEET, "text/css; charset=utf-8", {"Cache-Control": "max-age=60"})
+
+
+def _page_fault(sandbox: Sandbox, request: Request) -> Response:
+    form = request.body.decode("utf-8", "replace")
+    kind = _field(form, "kind")
+    if kind not in KINDS:
+        return json_response(400, {"detail": "No such fault."})
+    if _field(form, "switch") == "on":
+        sandbox.set_fault(kind)
+    else:
+        sandbox.clear_faults(kind)
+    return _back_to_page(form)
+
+
+def _page_reset(sandbox: Sandbox, request: Request) -> Response:
+    sandbox.reset()
+    return _back_to_page(request.body.decode("utf-8", "replace"))
+
+
+def _back_to_page(form: str) -> Response:
+    return Response(303, headers={"Location": "/?paused=1" if _field(form, "paused") else "/"})
+
+
+def _field(encoded: str, name: str) -> str:
+    return parse_qs(encoded).get(name, [""])[-1]
+
+
+ROUTES: dict[str, dict[str, Callable[[Sandbox, Request], Response]]] = {
+    "/": {"GET": _page},
+    "/_static/sandbox.css": {"GET": _stylesheet},
+    "/_page/faults": {"POST": _page_fault},
+    "/_page/reset": {"POST": _page_reset},
+    "/_control/state": {"GET": _state},
+    "/_control/requests": {"GET": _requests},
+    "/_control/faults": {"POST": _set_fault, "DELETE": _clear_faults},
+    "/_control/reset": {"POST": _reset},
+}
