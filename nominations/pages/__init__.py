@@ -1,0 +1,7 @@
+"""The public pages."""
+
+from nominations.pages.home import home
+from nominations.pages.nominate import nominate, thanks
+from nominations.pages.nominee import nominee
+
+__all__ = ["home", "nominate", "nominee", "thanks"]

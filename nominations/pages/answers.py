@@ -1,0 +1,54 @@
+"""What the pages share: being turned away, and doing once what was sent twice."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from rest_framework.throttling import BaseThrottle
+
+from crm.api.views import fingerprint
+from crm.services import Answer, remember_answer, take_turn
+from nominations import selectors
+from nominations.models import Season
+
+
+def season_now() -> Season | None:
+    """The current season, if there is one."""
+    try:
+        return selectors.current_season()
+    except ValidationError:
+        return None
+
+
+def error_page(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
+    """An error in plain words."""
+    return render(request, "error.html", {"title": title, "detail": detail}, status=status)
+
+
+def turned_away(request: HttpRequest) -> HttpResponse | None:
+    """A 429 page for an address that sends too much; it shares its turns with the API."""
+    # Only the address is asked of the throttle: a method of DRF that reads nothing but request.META.
+    address = BaseThrottle().get_ident(request)  # type: ignore[arg-type]
+    wait = math.ceil(take_turn(f"public:{address}", settings.THROTTLE_RATES["public"]))
+    if not wait:
+        return None
+    detail = f"Please wait {wait} second{'s' if wait > 1 else ''}, then go back and send the form again."
+    response = error_page(request, 429, "A little too fast", detail)
+    response["Retry-After"] = str(wait)
+    return response
+
+
+def do_once(scope: str, key: str, sent: Any, effect: Callable[[], Answer]) -> Any:
+    """The effect's answer. The same form with the same words gives the first answer again, without a second effect.
+
+    Somebody who goes back and changes the words sends something new.
+    """
+    if not key:
+        return effect()[1]
+    print_of = fingerprint(sent)
+    (_status, body), _replayed = remember_answer(scope, f"{key}:{print_of}", print_of, effect)
+    return body
