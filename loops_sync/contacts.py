@@ -56,7 +56,8 @@ def body_of(properties: Properties, accepted: Properties | None, *, first_time: 
     When it is unknown what Loops holds (None), everything of ours that does not apply is emptied.
     """
     held = accepted if accepted is not None else dict.fromkeys(OWN_KEYS)
-    body = {key: None for key in held if key not in properties and key != "mailingLists"} | properties
+    gone = [key for key in held if key not in properties and key != "mailingLists"]
+    body: Properties = {**dict.fromkeys(gone), **properties}
     lists = _lists(properties, accepted)
     if lists:
         body["mailingLists"] = lists
@@ -68,7 +69,7 @@ def body_of(properties: Properties, accepted: Properties | None, *, first_time: 
 def _lists(properties: Properties, accepted: Properties | None) -> dict[str, bool]:
     ours = {name for name in settings.LOOPS_LISTS.values() if name}
     held = ours if accepted is None else set(accepted.get("mailingLists", {}))
-    return dict.fromkeys(sorted(held), False) | properties.get("mailingLists", {})
+    return {**dict.fromkeys(sorted(held), False), **properties.get("mailingLists", {})}
 
 
 def _personal(person: Person) -> dict[str, str]:

@@ -31,7 +31,7 @@ class Contact(models.Model):
     """One person at Loops, by address. Carries the lease and the backoff, so that one worker speaks of them at a time.
 
     `accepted` is what Loops last accepted: `{}` while it has accepted nothing, null while that is unknown, because an
-    answer was lost.
+    answer was lost. `in_doubt` while a worker speaks of them and has not yet noted how it ended.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -39,6 +39,7 @@ class Contact(models.Model):
     accepted = models.JSONField(default=dict, null=True)
     synced_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
+    in_doubt = models.BooleanField(default=False)
     next_attempt_at = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=500, blank=True)
@@ -53,7 +54,7 @@ class Contact(models.Model):
         indexes = [models.Index(fields=["next_attempt_at"], name="contact_backing_off")]
 
     def __str__(self) -> str:
-        return self.email
+        return str(self.email)
 
     def is_as(self, properties: dict[str, Any]) -> bool:
         """Whether Loops already holds just this; somebody it never heard of, and who has no role, is right too."""

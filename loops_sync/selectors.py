@@ -13,6 +13,8 @@ from loops_sync.models import Contact, OutboxEntry, Relay, SyncAttempt
 from nominations.models import Nomination, Nominator, Nominee, Vote, Voter
 
 HEARTBEAT_SECONDS = 150
+SILENT_AFTER = timedelta(minutes=5)
+LOWEST_SUCCESS_RATE = 0.9
 
 
 @dataclass
@@ -112,6 +114,34 @@ def success_rate() -> float | None:
     recent = SyncAttempt.objects.filter(at__gte=timezone.now() - timedelta(hours=1))
     counted = recent.aggregate(all=Count("id"), ok=Count("id", filter=Q(ok=True)))
     return round(counted["ok"] / counted["all"], 4) if counted["all"] else None
+
+
+def alerts() -> list[tuple[str, str]]:
+    """What staff must know about the outbox and the line, each with the query of the list that shows it."""
+    found = []
+    dead = OutboxEntry.objects.dead().count()
+    if dead:
+        noun = "message" if dead == 1 else "messages"
+        found.append((f"{dead} {noun} could not be delivered to Loops.", "?status__exact=dead"))
+    trouble = _trouble()
+    if trouble:
+        found.append((trouble, "?status__exact=pending"))
+    return found
+
+
+def _trouble() -> str:
+    line = Relay.objects.filter(pk=1).first() or Relay()
+    if not settings.LOOPS_SYNC_ENABLED:
+        return ""
+    if line.is_unauthorized:
+        return "Loops refuses our API key: nothing is sent until it is mended."
+    silent = line.failing_since is not None and timezone.now() - line.failing_since > SILENT_AFTER
+    if line.is_out or silent:
+        return "Loops is out of reach: messages wait, and go out by themselves when it is back."
+    rate = success_rate()
+    if rate is not None and rate < LOWEST_SUCCESS_RATE:
+        return f"{1 - rate:.0%} of the last hour's requests to Loops failed."
+    return ""
 
 
 def relay_status() -> dict[str, Any]:

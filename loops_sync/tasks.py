@@ -22,10 +22,15 @@ def queue_sync(contact_ids: Sequence[UUID]) -> None:
     if not settings.LOOPS_SYNC_ENABLED:
         return
     if len(contact_ids) > SINGLE_TASKS:
-        async_task("loops_sync.tasks.sweep")
+        queue_sweep()
         return
     for contact_id in contact_ids:
         async_task("loops_sync.tasks.sync_contact", str(contact_id))
+
+
+def queue_sweep() -> None:
+    """Let a worker deliver whatever waits, without waiting for the clock."""
+    async_task("loops_sync.tasks.sweep")
 
 
 def sync_contact(contact_id: str) -> None:
@@ -43,7 +48,7 @@ def sweep() -> None:
     finally:
         services.yield_sweep()
     if tally.stopped_by_clock:
-        async_task("loops_sync.tasks.sweep")
+        queue_sweep()
 
 
 def tidy() -> None:

@@ -8,14 +8,16 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.utils import timezone
 
 from loops_sync import selectors
-from loops_sync.models import Contact, OutboxEntry, SyncAttempt
+from loops_sync.models import Contact, ContactQuerySet, OutboxEntry, SyncAttempt
 from loops_sync.selectors import Person
+from loops_sync.services.pace import LONGEST_WAIT_SECONDS
 
-LONGEST_WAIT_SECONDS = 5.0
+# For a busy machine and a database whose writers queue.
+GRACE = timedelta(seconds=3)
 Status, Outcome = OutboxEntry.Status, OutboxEntry.Outcome
 
 
@@ -29,6 +31,7 @@ class Tally:
     dead: int = 0
     contacts: int = 0
     stopped_by_clock: bool = False
+    throttled: int = 0
 
     def count(self, name: str, entries: int) -> None:
         """Add entries that ended in that way."""
@@ -38,8 +41,11 @@ class Tally:
 
 @dataclass
 class Batch:
-    """Contacts leased together, and what is known of them. Finished entries are written about once a second: a worker
-    killed before that has noted the delivery on the contact, so the next one finds nothing to send."""
+    """Contacts leased together, and what is known of them.
+
+    Each delivery is noted on its contact at once, entries and leases are settled about once a second: a worker that is
+    killed in between leaves contacts that are not in doubt, for which the next one finds nothing to send.
+    """
 
     contacts: Sequence[Contact]
     entries: dict[UUID, list[OutboxEntry]]
@@ -54,13 +60,13 @@ class Batch:
 
 
 def longest_turn() -> timedelta:
-    """The longest that one contact can take: waiting for a slot, connecting, waiting for the answer."""
+    """The longest that one contact can take: waiting for a slot, connecting, waiting for the answer, writing it down."""
     timeout = settings.LOOPS_TIMEOUT_SECONDS
     wait = LONGEST_WAIT_SECONDS if settings.LOOPS_REQUESTS_PER_SECOND else 0
-    return timedelta(seconds=wait + min(timeout, 5) + timeout)
+    return timedelta(seconds=wait + min(timeout, 5) + timeout) + GRACE
 
 
-def oldest_due(count: int) -> QuerySet[Contact]:
+def oldest_due(count: int) -> ContactQuerySet:
     """The contacts of the oldest entries that are due, without looking at the whole queue."""
     now = timezone.now()
     entries = OutboxEntry.objects.open().filter(
@@ -71,21 +77,20 @@ def oldest_due(count: int) -> QuerySet[Contact]:
     return Contact.objects.filter(pk__in=list(dict.fromkeys(ids))[:count])
 
 
-def lease(chosen: QuerySet[Contact], tally: Tally, count: int) -> Batch:
+def lease(chosen: ContactQuerySet, tally: Tally, count: int) -> Batch:
     """Take the contacts that nobody speaks of, and note their entries before their state is read.
 
-    A lease that lapsed is a worker that died: whether its request arrived is unknown.
+    A lease that lapsed is a worker that died: of contacts it left in doubt, nobody knows what Loops holds.
     """
     now = timezone.now()
     until = now + 2 * longest_turn()
     with transaction.atomic():
         contacts = list(chosen.due(now).select_for_update(skip_locked=True, of=("self",))[:count])
         ids = [contact.pk for contact in contacts]
-        lapsed = [contact for contact in contacts if contact.leased_until is not None]
-        Contact.objects.filter(pk__in=ids).update(leased_until=until)
-        if lapsed:
-            Contact.objects.filter(pk__in=[contact.pk for contact in lapsed]).update(accepted=None)
-    for contact in lapsed:
+        doubtful = [contact for contact in contacts if contact.in_doubt]
+        Contact.objects.filter(pk__in=[contact.pk for contact in doubtful]).update(accepted=None)
+        Contact.objects.filter(pk__in=ids).update(leased_until=until, in_doubt=True)
+    for contact in doubtful:
         contact.accepted = None
     entries: dict[UUID, list[OutboxEntry]] = {contact_id: [] for contact_id in ids}
     for entry in OutboxEntry.objects.open().filter(contact__in=ids).order_by("id"):
@@ -96,7 +101,8 @@ def lease(chosen: QuerySet[Contact], tally: Tally, count: int) -> Batch:
     return Batch(contacts, entries, people, until, tally, is_troubled=selectors.relay().consecutive_failures > 0)
 
 
-def finish(batch: Batch, contact: Contact, outcome: Outcome) -> None:
+def finish(batch: Batch, contact: Contact, outcome: OutboxEntry.Outcome) -> None:
+    """Remember how its entries ended, for the next flush."""
     *earlier, newest = [entry.pk for entry in batch.entries[contact.pk]] or [0]
     batch.finished.setdefault(outcome, []).append(newest)
     batch.finished.setdefault(Outcome.COALESCED, []).extend(earlier)
@@ -105,7 +111,7 @@ def finish(batch: Batch, contact: Contact, outcome: Outcome) -> None:
 
 
 def flush(batch: Batch) -> None:
-    """Write what has been finished since the last time."""
+    """Write what has been finished since the last time, and let go of those contacts."""
     batch.flushed_at = time.monotonic()
     now = timezone.now()
     with transaction.atomic():
@@ -118,11 +124,17 @@ def flush(batch: Batch) -> None:
             status=Status.DONE, outcome=Outcome.SUPERSEDED, finished_at=now
         )
         SyncAttempt.objects.bulk_create(batch.attempts)
+        _mine(batch, batch.delivered).update(leased_until=None)
     batch.finished, batch.delivered, batch.attempts = {}, [], []
 
 
-def let_go(batch: Batch, contact: Contact, **values: object) -> None:
-    Contact.objects.filter(pk=contact.pk, leased_until=batch.leased_until).update(leased_until=None, **values)
+def settle(batch: Batch, contact: Contact, **values: object) -> None:
+    """Note on the contact how it ended, unless the lease was lost to another worker."""
+    _mine(batch, [contact.pk]).update(in_doubt=False, **values)
+
+
+def _mine(batch: Batch, ids: Sequence[UUID]) -> ContactQuerySet:
+    return Contact.objects.filter(pk__in=ids, leased_until=batch.leased_until)
 
 
 def release(batch: Batch, ids: list[UUID]) -> None:
@@ -131,4 +143,4 @@ def release(batch: Batch, ids: list[UUID]) -> None:
         return
     noted = [entry.pk for contact_id in ids for entry in batch.entries[contact_id]]
     OutboxEntry.objects.filter(pk__in=noted, status=Status.PROCESSING).update(status=Status.PENDING)
-    Contact.objects.filter(pk__in=ids, leased_until=batch.leased_until).update(leased_until=None)
+    _mine(batch, ids).update(leased_until=None, in_doubt=False)

@@ -5,38 +5,33 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.utils import timezone
 
-from crm.services import book_slot
 from loops_sync import client
 from loops_sync.contacts import Properties, body_of, properties_of
-from loops_sync.models import Contact, OutboxEntry, SyncAttempt
+from loops_sync.models import Contact, ContactQuerySet, OutboxEntry, SyncAttempt
 from loops_sync.services import relay
 from loops_sync.services.batches import (
-    LONGEST_WAIT_SECONDS,
     Batch,
     Tally,
     finish,
     flush,
     lease,
-    let_go,
     longest_turn,
     oldest_due,
     release,
+    settle,
 )
+from loops_sync.services.pace import LONGEST_WAIT_SECONDS, Stop, pause_all, wait_for_slot
 
 BATCH = 50
 FLUSH_SECONDS = 1.0
+MOST_PAUSES = 10
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 30, 3600
 DEAD_AFTER_ATTEMPTS, DEAD_AFTER = 10, timedelta(hours=24)
 Status, Outcome = OutboxEntry.Status, OutboxEntry.Outcome
-
-
-class Stop(Exception):
-    """The line has to rest: nothing more is sent in this run."""
 
 
 def sync_contact(contact_id: UUID) -> Tally:
@@ -69,7 +64,7 @@ def drain(*, limit: int | None = None, seconds: float | None = None) -> Tally:
     return tally
 
 
-def _run_batch(chosen: QuerySet[Contact], tally: Tally, count: int) -> bool:
+def _run_batch(chosen: ContactQuerySet, tally: Tally, count: int) -> bool:
     """Deliver one batch: whether to look for another."""
     batch = lease(chosen, tally, count)
     if not batch.contacts:
@@ -83,8 +78,9 @@ def _run_batch(chosen: QuerySet[Contact], tally: Tally, count: int) -> bool:
             done.add(contact.pk)
             if time.monotonic() - batch.flushed_at > FLUSH_SECONDS:
                 flush(batch)
-    except Stop:
-        return False
+    except Stop as stop:
+        time.sleep(stop.seconds)
+        return stop.seconds > 0
     finally:
         flush(batch)
         release(batch, [contact.pk for contact in batch.contacts if contact.pk not in done])
@@ -96,19 +92,20 @@ def _deliver(batch: Batch, contact: Contact) -> None:
     """Send what the contact is now, unless Loops accepted just that. Raises Stop when the line has to rest."""
     properties = properties_of(batch.people[contact.email], user_id=str(contact.pk))
     if contact.is_as(properties):
-        let_go(batch, contact)
+        settle(batch, contact)
         finish(batch, contact, Outcome.UNCHANGED)
         return
-    _wait_for_slot()
+    wait_for_slot()
     started_at = timezone.now()
     error = _send(batch, contact, body_of(properties, contact.accepted, first_time=contact.synced_at is None))
     if error is not None:
         _fail(batch, contact, error)
         return
-    let_go(batch, contact, accepted=properties, synced_at=started_at, next_attempt_at=None, failures=0, last_error="")
+    settle(batch, contact, accepted=properties, synced_at=started_at, next_attempt_at=None, failures=0, last_error="")
     if batch.is_troubled:
         relay.note_success()
         batch.is_troubled = False
+    batch.tally.throttled = 0
     finish(batch, contact, Outcome.SENT)
 
 
@@ -126,22 +123,10 @@ def _send(batch: Batch, contact: Contact, body: Properties) -> client.LoopsError
     return error
 
 
-def _wait_for_slot() -> None:
-    """Wait for the team's next free slot. Raises Stop when it is far away, because Loops asked for patience."""
-    per_second = settings.LOOPS_REQUESTS_PER_SECOND
-    if not per_second:
-        return
-    wait = book_slot(relay.GATE, per_second=per_second, at_most=LONGEST_WAIT_SECONDS)
-    if wait is None:
-        raise Stop
-    time.sleep(wait)
-
-
 def _fail(batch: Batch, contact: Contact, error: client.LoopsError) -> None:
     """Later, never, or nobody: by the error table. A 429 and a refused key burn no attempt."""
     if error.is_throttled:
-        relay.pause_all(error.retry_after)
-        raise Stop
+        raise Stop(_pause(batch.tally, error))
     if error.is_unauthorized:
         relay.note_failure(error, None)
         raise Stop
@@ -155,11 +140,19 @@ def _fail(batch: Batch, contact: Contact, error: client.LoopsError) -> None:
         raise Stop
 
 
+def _pause(tally: Tally, error: client.LoopsError) -> float:
+    """Hold every worker back, longer each time: the seconds this run may wait itself, 0 when it had better end."""
+    seconds = 2.0**tally.throttled if error.retry_after is None else error.retry_after
+    tally.throttled += 1
+    pause_all(seconds)
+    return seconds if seconds <= LONGEST_WAIT_SECONDS and tally.throttled < MOST_PAUSES else 0.0
+
+
 def _bury(batch: Batch, contact: Contact, error: client.LoopsError) -> None:
     ids = [entry.pk for entry in batch.entries[contact.pk]]
     with transaction.atomic():
         _mark_dead(ids, error)
-        let_go(batch, contact, last_error=str(error))
+        settle(batch, contact, leased_until=None, last_error=str(error))
     batch.tally.count("dead", len(ids))
 
 
@@ -179,9 +172,10 @@ def _postpone(batch: Batch, contact: Contact, error: client.LoopsError) -> None:
             status=Status.PENDING, attempts=F("attempts") + 1, last_error=str(error)
         )
         next_attempt_at = now + timedelta(seconds=backoff_seconds(contact.failures))
-        let_go(
+        settle(
             batch,
             contact,
+            leased_until=None,
             last_error=str(error),
             failures=contact.failures + 1,
             next_attempt_at=next_attempt_at,

@@ -8,14 +8,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from crm.models import RateGate
 from loops_sync import client, selectors
 from loops_sync.models import Contact, Relay
 
-GATE = "loops"
 PROBE_EVERY = timedelta(seconds=60)
 SWEEP_LEASE = timedelta(seconds=80)
-DEFAULT_PAUSE_SECONDS = 1.0
 
 
 def is_open() -> bool:
@@ -39,7 +36,7 @@ def note_success() -> None:
 
 
 def note_failure(error: client.LoopsError, contact_id: UUID | None) -> None:
-    """A contact could not be delivered, or a probe failed. One contact failing again is no second sign of an outage."""
+    """A contact could not be delivered, or a probe failed. One contact failing again is no second sign of outage."""
     now = timezone.now()
     with transaction.atomic():
         line = Relay.objects.select_for_update().get_or_create(pk=1)[0]
@@ -53,13 +50,6 @@ def note_failure(error: client.LoopsError, contact_id: UUID | None) -> None:
         if line.is_stopped:
             line.next_probe_at = now + PROBE_EVERY
         line.save()
-
-
-def pause_all(seconds: float | None) -> None:
-    """Loops asked for patience: no worker gets a slot before it is over."""
-    free_at = timezone.now() + timedelta(seconds=seconds if seconds is not None else DEFAULT_PAUSE_SECONDS)
-    RateGate.objects.bulk_create([RateGate(name=GATE, free_at=free_at)], ignore_conflicts=True)
-    RateGate.objects.filter(name=GATE, free_at__lt=free_at).update(free_at=free_at)
 
 
 def probe_if_due(*, now: bool = False) -> None:

@@ -1,0 +1,98 @@
+"""Rows for tests, made through the services wherever there is one."""
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.utils import timezone
+
+from crm.models import User
+from nominations import services
+from nominations.models import Category, CategoryGroup, Nomination, Season, Vote
+
+_numbers = count(1)
+
+
+def superuser() -> User:
+    """May do everything."""
+    return User.objects.filter(email="boss@example.org").first() or User.objects.create_superuser(
+        "boss@example.org", "secret-1"
+    )
+
+
+def staff(*permissions: str) -> User:
+    """Staff with just those permissions, given as `app.codename`."""
+    user = User.objects.create_user(f"staff{next(_numbers)}@example.org", "secret-1", is_staff=True)
+    for permission in permissions:
+        app, codename = permission.split(".")
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return user
+
+
+def season(**fields: Any) -> Season:
+    """The current season, open for all unless the fields say otherwise."""
+    now = timezone.now()
+    known = Season.objects.filter(is_current=True).first()
+    if known is not None and not fields:
+        return known
+    opened = {"nominations_open_at": now - timedelta(days=1), "voting_open_at": now - timedelta(days=1)}
+    if known is not None:
+        Season.objects.filter(pk=known.pk).update(**fields)
+        return Season.objects.get(pk=known.pk)
+    return Season.objects.create(**{"name": "2026", "is_current": True, **opened, **fields})
+
+
+def category(slug: str = "best-recruiter", kind: str = "person") -> Category:
+    """A category of that slug."""
+    group = CategoryGroup.objects.get_or_create(name="Staffing")[0]
+    label = slug.replace("-", " ").title()
+    return Category.objects.get_or_create(slug=slug, defaults={"label": label, "kind": kind, "group": group})[0]
+
+
+def person(**fields: Any) -> dict[str, Any]:
+    """Somebody new who nominates or votes."""
+    number = next(_numbers)
+    return {"email": f"person{number}@example.org", "first_name": "Ada", "last_name": f"Number{number}", **fields}
+
+
+def nominee(**fields: Any) -> dict[str, Any]:
+    """Somebody new to be nominated."""
+    number = next(_numbers)
+    named = {"kind": "person", "first_name": "Nia", "last_name": f"Nominee{number}"}
+    return {**named, "email": f"nominee{number}@example.com", **fields}
+
+
+def company(**fields: Any) -> dict[str, Any]:
+    """A company to be nominated."""
+    return {"kind": "company", "company_name": f"Company {next(_numbers)}", **fields}
+
+
+def submitted(
+    *,
+    to: Category | None = None,
+    by: dict[str, Any] | None = None,
+    of: dict[str, Any] | None = None,
+    why: str = "Good.",
+) -> Nomination:
+    """A nomination that waits."""
+    season()
+    return services.submit_nomination(
+        to or category(), nominator=by or person(), nominee=of or nominee(), why=why, source=Nomination.Source.API
+    )
+
+
+def approved(*, slug: str = "", **kwargs: Any) -> Nomination:
+    """A nomination that staff approved."""
+    return services.approve_nomination(submitted(**kwargs), by=superuser(), slug=slug)
+
+
+def vote(nomination: Nomination, **voter: Any) -> Vote:
+    """A vote for an approved nomination."""
+    return services.cast_vote(nomination.category, nomination.nominee, voter=person(**voter))
+
+
+def submission(**fields: Any) -> dict[str, Any]:
+    """The body of POST /api/nominations."""
+    season()
+    return {"category": category().slug, "nominator": person(), "nominee": nominee(), "why": "Good.", **fields}
