@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 CODED = {
@@ -26,7 +27,7 @@ COMMON = {
 }
 
 
-class LaurelSchema(AutoSchema):  # type: ignore[no-untyped-call]
+class LaurelSchema(AutoSchema):
     """Adds the shared error answers once, instead of on every view."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
@@ -37,3 +38,25 @@ class LaurelSchema(AutoSchema):  # type: ignore[no-untyped-call]
                 content = {"application/json": {"schema": schema}}
                 operation["responses"].setdefault(status, {"description": description, "content": content})
         return operation
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    """Tokens from the login; the clock's endpoints take CRON_SECRET in the same header."""
+
+    target_class = "config.drf.BearerAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        """As OpenAPI writes it."""
+        return {"type": "http", "scheme": "bearer"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    """The admin's login; writing needs the CSRF token too."""
+
+    target_class = "config.drf.StrictSessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        """As OpenAPI writes it."""
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}

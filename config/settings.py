@@ -20,7 +20,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 PORT = env.int("PORT", default=8000)
-PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+PUBLIC_BASE_URL = (env.str("PUBLIC_BASE_URL", default="") or f"http://127.0.0.1:{PORT}").rstrip("/")
 CRON_SECRET = env.str("CRON_SECRET", default="")
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
@@ -87,7 +87,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE makes writers queue instead of failing with "database is locked"; FULL keeps the last commit on power loss.
+    # IMMEDIATE makes writers queue instead of failing with "database is locked"; FULL survives a power loss.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -194,8 +194,8 @@ SPECTACULAR_SETTINGS = {
 # --- Loops ---------------------------------------------------------------------------------------------------------
 LOOPS_SYNC_ENABLED = env.bool("LOOPS_SYNC_ENABLED", default=False)
 LOOPS_API_KEY = env.str("LOOPS_API_KEY", default="")
-LOOPS_BASE_URL = env.str(
-    "LOOPS_BASE_URL", default="http://127.0.0.1:8010/api/v1" if DEBUG else "https://app.loops.so/api/v1"
+LOOPS_BASE_URL = env.str("LOOPS_BASE_URL", default="") or (
+    f"http://127.0.0.1:{PORT + 10}/api/v1" if DEBUG else "https://app.loops.so/api/v1"
 )
 LOOPS_TIMEOUT_SECONDS = env.float("LOOPS_TIMEOUT_SECONDS", default=10)
 # Empty means no gate: for benchmarks against a sandbox that has no limit either.

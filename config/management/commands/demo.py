@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from crm.models import Business, Membership, User
+from loops_sync import tasks
 from nominations.models import Category, CategoryGroup, Nomination, Season
 from nominations.services import approve_nomination, submit_nomination
 
@@ -55,6 +56,8 @@ class Command(BaseCommand):
             make_categories()
             if not Nomination.objects.exists():
                 make_nominations(staff)
+        # The first delivery, and the sign of life that /readyz asks for, without waiting for the queue's clock.
+        tasks.queue_sweep()
         for email, what in LOGINS.items():
             self.stdout.write(f"{email}  {PASSWORD}  ({what})")
 

