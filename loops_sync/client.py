@@ -5,10 +5,12 @@ from typing import Any
 
 import requests
 from django.conf import settings
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
 
 Json = dict[str, Any]
 LONGEST_PAUSE_SECONDS = 3600.0
-_sessions: dict[int, requests.Session] = {}
+_adapters: dict[int, HTTPAdapter] = {}
 
 
 class LoopsError(Exception):
@@ -58,7 +60,7 @@ def find_contact(email: str) -> Json | None:
 
     https://loops.so/docs/api-reference/find-contact Raises LoopsError.
     """
-    found = _call("GET", "contacts/find", query={"email": email})
+    found = _json(_call("GET", "contacts/find", query={"email": email}))
     return found[0] if isinstance(found, list) and found else None
 
 
@@ -70,41 +72,44 @@ def check_key() -> None:
     _call("GET", "api-key")
 
 
-def _session() -> requests.Session:
-    """One keep-alive session for each process, also after a fork. Ignores proxies and .netrc of the environment."""
+def _adapter() -> HTTPAdapter:
+    """One keep-alive connection pool for each process, also after a fork.
+
+    The adapter is what a requests.Session sends with. Alone it neither follows redirects nor reads proxies, cookies or
+    .netrc of the environment, none of which this client wants, and it takes little more than half the time.
+    """
     pid = os.getpid()
-    if pid not in _sessions:
-        session = requests.Session()
-        session.trust_env = False
-        session.max_redirects = 0
-        _sessions.clear()
-        _sessions[pid] = session
-    return _sessions[pid]
+    if pid not in _adapters:
+        _adapters.clear()
+        _adapters[pid] = HTTPAdapter()
+    return _adapters[pid]
 
 
-def _call(method: str, path: str, *, body: Json | None = None, query: dict[str, str] | None = None) -> Any:
+def _prepared(method: str, path: str, body: Json | None, query: dict[str, str] | None) -> PreparedRequest:
+    request = PreparedRequest()
+    request.prepare_method(method)
+    request.prepare_url(f"{settings.LOOPS_BASE_URL.rstrip('/')}/{path}", query)
+    request.prepare_headers({"Authorization": f"Bearer {settings.LOOPS_API_KEY}", "Accept": "application/json"})
+    request.prepare_body(None, None, json=body)
+    return request
+
+
+def _call(method: str, path: str, *, body: Json | None = None, query: dict[str, str] | None = None) -> Response:
     """One request, bounded in time, never redirected. The key stands in the header only and never in an error."""
     timeout = settings.LOOPS_TIMEOUT_SECONDS
     try:
-        response = _session().request(
-            method,
-            f"{settings.LOOPS_BASE_URL.rstrip('/')}/{path}",
-            json=body,
-            params=query,
-            headers={"Authorization": f"Bearer {settings.LOOPS_API_KEY}"},
-            timeout=(min(timeout, 5), timeout),
-            allow_redirects=False,
-        )
+        request = _prepared(method, path, body, query)
+        response = _adapter().send(request, timeout=(min(timeout, 5), timeout), verify=True)
     except requests.Timeout as error:
         raise LoopsError("Loops did not answer in time.", permanent=False) from error
     except (requests.RequestException, ValueError) as error:
         raise LoopsError(f"Loops could not be reached ({type(error).__name__}).", permanent=False) from error
     if not 200 <= response.status_code < 300:
         raise _refusal(response)
-    return _json(response)
+    return response
 
 
-def _refusal(response: requests.Response) -> LoopsError:
+def _refusal(response: Response) -> LoopsError:
     """The one error table, by status only: Loops has no error codes and rewords its messages."""
     status = response.status_code
     message = f"{status} {_message(response)}".strip()
@@ -115,7 +120,7 @@ def _refusal(response: requests.Response) -> LoopsError:
     return LoopsError(message, permanent=400 <= status < 500, status=status)
 
 
-def _json(response: requests.Response) -> Any:
+def _json(response: Response) -> Any:
     """The body, or None: a load balancer in front of Loops answers in HTML."""
     try:
         return response.json()
@@ -123,14 +128,14 @@ def _json(response: requests.Response) -> Any:
         return None
 
 
-def _message(response: requests.Response) -> str:
+def _message(response: Response) -> str:
     body = _json(response)
     if isinstance(body, dict):
         return str(body.get("message") or body.get("error") or "")
     return ""
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def _retry_after(response: Response) -> float | None:
     """Seconds; Loops documents no Retry-After, so it is honoured when it is there and makes sense."""
     try:
         seconds = float(response.headers.get("Retry-After", ""))

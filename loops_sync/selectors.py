@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from loops_sync.models import Contact, OutboxEntry, Relay, SyncAttempt
@@ -42,30 +42,34 @@ def people(emails: Iterable[str], *, assuming: Nomination | None = None) -> dict
     return persons
 
 
-def _approved(rows: Any, assuming: Nomination | None) -> list[Nomination]:
-    """Approved ones, earliest first, with the assumed one in the place of its row."""
-    approved: list[Nomination] = list(rows.approved().complete().order_by("approved_at", "id"))
-    if assuming is None:
-        return approved
-    return [*(row for row in approved if row.pk != assuming.pk), assuming]
-
-
 def _add_nominees(persons: dict[str, Person], assuming: Nomination | None) -> None:
-    rows = Nomination.objects.filter(nominee__email__in=persons, nominee__state=Nominee.State.LIVE)
-    for nomination in _approved(rows, assuming):
-        person = persons.get(nomination.nominee.email)
+    nominees = {row.pk: row for row in Nominee.objects.live().filter(email__in=persons)}
+    if assuming is not None:
+        nominees[assuming.nominee_id] = assuming.nominee
+    rows = Nomination.objects.approved().filter(nominee__in=nominees).select_related("category")
+    for nomination in _with(assuming, rows):
+        nominee = nominees.get(nomination.nominee_id)
+        person = persons.get(nominee.email) if nominee else None
         if person is not None:
-            person.nominee, person.nominee_by = nomination.nominee, nomination
+            person.nominee, person.nominee_by = nominee, nomination
 
 
 def _add_nominators(persons: dict[str, Person], assuming: Nomination | None) -> None:
-    nominators = Nominator.objects.filter(email__in=persons, nominations__isnull=False).distinct()
-    for nominator in nominators:
+    nominators = {row.pk: row for row in Nominator.objects.filter(email__in=persons)}
+    for nominator in nominators.values():
         persons[nominator.email].nominator = nominator
-    for nomination in _approved(Nomination.objects.filter(nominator__email__in=persons), assuming):
-        person = persons.get(nomination.nominator.email)
-        if person is not None:
-            person.nominator_by = nomination
+    rows = Nomination.objects.approved().filter(nominator__in=nominators).select_related("nominee")
+    for nomination in _with(assuming, rows):
+        if nomination.nominator_id in nominators:
+            persons[nominators[nomination.nominator_id].email].nominator_by = nomination
+
+
+def _with(assuming: Nomination | None, rows: QuerySet[Nomination]) -> list[Nomination]:
+    """Earliest approved first, with the assumed one in the place of its row."""
+    approved = list(rows.order_by("approved_at", "id"))
+    if assuming is None:
+        return approved
+    return [*(row for row in approved if row.pk != assuming.pk), assuming]
 
 
 def _add_voters(persons: dict[str, Person]) -> None:

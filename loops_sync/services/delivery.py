@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -21,12 +22,15 @@ from loops_sync.services.batches import (
     lease,
     longest_turn,
     oldest_due,
+    relaxed,
     release,
     settle,
+    settle_sent,
 )
 from loops_sync.services.pace import LONGEST_WAIT_SECONDS, Stop, pause_all, wait_for_slot
 
-BATCH = 50
+# With the limit on, a batch is about a second's work, so that fresh news never waits long for a leased contact.
+BATCH, BATCH_UNLIMITED = 10, 100
 FLUSH_SECONDS = 1.0
 MOST_PAUSES = 10
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 30, 3600
@@ -52,13 +56,19 @@ def drain(*, limit: int | None = None, seconds: float | None = None) -> Tally:
 
     `limit` counts contacts. Entries wait while syncing is off or the line is stopped.
     """
+    with relaxed():
+        return _drain(limit, seconds)
+
+
+def _drain(limit: int | None, seconds: float | None) -> Tally:
     tally = Tally()
     ends_at = None if seconds is None else time.monotonic() + seconds
     while relay.is_open():
         if ends_at is not None and time.monotonic() >= ends_at:
             tally.stopped_by_clock = True
             break
-        room = BATCH if limit is None else min(BATCH, limit - tally.contacts)
+        most = BATCH if settings.LOOPS_REQUESTS_PER_SECOND else BATCH_UNLIMITED
+        room = most if limit is None else min(most, limit - tally.contacts)
         if room <= 0 or not _run_batch(oldest_due(room), tally, room):
             break
     return tally
@@ -96,12 +106,11 @@ def _deliver(batch: Batch, contact: Contact) -> None:
         finish(batch, contact, Outcome.UNCHANGED)
         return
     wait_for_slot()
-    started_at = timezone.now()
     error = _send(batch, contact, body_of(properties, contact.accepted, first_time=contact.synced_at is None))
     if error is not None:
         _fail(batch, contact, error)
         return
-    settle(batch, contact, accepted=properties, synced_at=started_at, next_attempt_at=None, failures=0, last_error="")
+    settle_sent(batch, contact, properties)
     if batch.is_troubled:
         relay.note_success()
         batch.is_troubled = False

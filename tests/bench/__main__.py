@@ -29,9 +29,11 @@ def main() -> int:
 def run_all() -> int:
     """Django comes up only now, when it knows its database."""
     import django
+    from django.conf import settings
     from django.core.management import call_command
 
     django.setup()
+    settings.DEBUG = False  # with it on, Django writes every query down
     call_command("migrate", verbosity=0)
     from tests.bench import approve, drain, lists
     from tests.bench.table import Row, show

@@ -24,7 +24,7 @@ def query_counts() -> list[Row]:
     from django.core.management import call_command
 
     call_command("flush", interactive=False, verbosity=0)
-    client = Client()
+    client = Client(headers={"host": "localhost"})
     client.force_login(builders.superuser())
     builders.approved()
     for address in LISTS:  # content types and the like are looked up once a process
