@@ -1,7 +1,123 @@
-"""The staff site's home."""
+"""The staff site's home: what waits, and whether the line to Loops works."""
 
-from notifications.admin import StaffAdminSite
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from loops_sync import selectors as loops
+from nominations import selectors as awards
+from nominations.models import Season
+from notifications.admin import Banner, StaffAdminSite, age_of
+
+VIEW_NOMINATION, VIEW_OUTBOX = "nominations.view_nomination", "loops_sync.view_outboxentry"
+VIEW_SEASON = "nominations.view_season"
+# Machinery that only superusers look at, under one heading at the end.
+SYSTEM_APPS = ("auth", "axes", "django_q", "knox")
+LINES = {
+    "ok": ("Working", "good"),
+    "unauthorized": ("Key refused", "bad"),
+    "unreachable": ("Out of reach", "bad"),
+    "disabled": ("Switched off", "quiet"),
+}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure on the home page. `tone` is `good`, `bad`, `todo` or `quiet`."""
+
+    label: str
+    value: str
+    note: str = ""
+    url: str = ""
+    link: str = ""
+    tone: str = "quiet"
 
 
 class StaffHomeSite(StaffAdminSite):
     """Tells staff what waits for them."""
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Django's list of lists, below what waits for this user."""
+        return super().index(request, {"tiles": tiles(request), **(extra_context or {})})
+
+    def banners(self, request: HttpRequest) -> list[Banner]:
+        """What is wrong with the line to Loops, for those who may see the outbox."""
+        if not request.user.has_perm(VIEW_OUTBOX):
+            return []
+        url = reverse("admin:loops_sync_outboxentry_changelist")
+        return [Banner(text, url + query, "Open the outbox") for text, query in loops.alerts()]
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Our apps in their order; the machinery last, for superusers only."""
+        apps: list[Any] = super().get_app_list(request, app_label)
+        if app_label is not None:
+            return apps
+        own = [app for app in apps if app["app_label"] not in SYSTEM_APPS]
+        order = settings.INSTALLED_APPS
+        own.sort(key=lambda app: (app["app_label"] == "loops_sync", order.index(app["app_label"])))
+        system = [model for app in apps if app["app_label"] in SYSTEM_APPS for model in app["models"]]
+        if not system or not request.user.is_superuser:
+            return own
+        return [*own, {"name": "System", "app_label": "system", "app_url": "", "models": system}]
+
+
+def tiles(request: HttpRequest) -> list[Tile]:
+    """The tiles this user may see."""
+    found = []
+    if request.user.has_perm(VIEW_NOMINATION):
+        found += [_waiting(), _approved_today()]
+    if request.user.has_perm(VIEW_OUTBOX):
+        found += [_outbox(), _line()]
+    if request.user.has_perm(VIEW_SEASON):
+        found.append(_season())
+    return found
+
+
+def _waiting() -> Tile:
+    count, oldest = awards.waiting()
+    url = reverse("admin:nominations_nomination_changelist") + "?state__exact=submitted"
+    if oldest is None:
+        return Tile("Nominations waiting", "0", "All are decided.", url, "See the list", "good")
+    age = age_of((timezone.now() - oldest).total_seconds())
+    return Tile("Nominations waiting", str(count), f"The oldest has waited {age}.", url, "Review them", "todo")
+
+
+def _approved_today() -> Tile:
+    url = reverse("admin:nominations_nomination_changelist") + "?state__exact=approved"
+    return Tile("Approved today", str(awards.approved_today()), "Since midnight, UTC.", url, "See approved")
+
+
+def _outbox() -> Tile:
+    counts = loops.outbox_counts()
+    url, dead = reverse("admin:loops_sync_outboxentry_changelist"), counts["dead"]
+    waiting = counts["pending"] + counts["processing"]
+    if dead:
+        note = f"{waiting} more waiting." if waiting else "Nothing else is waiting."
+        return Tile("Not delivered", str(dead), note, f"{url}?status__exact=dead", "Retry or discard", "bad")
+    oldest = loops.oldest_pending_seconds()
+    note = "Everything is told." if oldest is None else f"The oldest has waited {age_of(oldest)}."
+    return Tile("Waiting for Loops", str(waiting), note, url, "Open the outbox", "good" if not waiting else "quiet")
+
+
+def _line() -> Tile:
+    value, tone = LINES[loops.connection_state()]
+    rate = loops.success_rate()
+    note = "No requests in the last hour." if rate is None else f"{rate:.0%} of the last hour's requests went well."
+    return Tile("Line to Loops", value, note, reverse("admin:loops_sync_contact_changelist"), "See contacts", tone)
+
+
+def _season() -> Tile:
+    season = Season.objects.filter(is_current=True).first()
+    url = reverse("admin:nominations_season_changelist")
+    if season is None:
+        return Tile("Season", "None", "Nobody can nominate or vote.", url, "Start a season", "bad")
+    nominating = "open" if season.nominations_open else "closed"
+    voting = "open" if season.voting_open else "closed"
+    note = f"Nominating is {nominating}, voting is {voting}."
+    return Tile(
+        "Season", season.name, note, reverse("admin:nominations_season_change", args=[season.pk]), "Edit dates"
+    )

@@ -1,6 +1,7 @@
 """The one place that speaks HTTP with Loops."""
 
 import os
+from functools import lru_cache
 from typing import Any
 
 import requests
@@ -85,11 +86,19 @@ def _adapter() -> HTTPAdapter:
     return _adapters[pid]
 
 
-def _prepared(method: str, path: str, body: Json | None, query: dict[str, str] | None) -> PreparedRequest:
+@lru_cache(maxsize=16)
+def _blank(method: str, url: str, key: str) -> PreparedRequest:
+    """A request without a body, made once: parsing the address takes as long as sending the rest."""
     request = PreparedRequest()
-    request.prepare_method(method)
-    request.prepare_url(f"{settings.LOOPS_BASE_URL.rstrip('/')}/{path}", query)
-    request.prepare_headers({"Authorization": f"Bearer {settings.LOOPS_API_KEY}", "Accept": "application/json"})
+    request.prepare(method, url, headers={"Authorization": f"Bearer {key}", "Accept": "application/json"})
+    return request
+
+
+def _prepared(method: str, path: str, body: Json | None, query: dict[str, str] | None) -> PreparedRequest:
+    url = f"{settings.LOOPS_BASE_URL.rstrip('/')}/{path}"
+    request = _blank(method, url, settings.LOOPS_API_KEY).copy()
+    if query is not None:
+        request.prepare_url(url, query)
     request.prepare_body(None, None, json=body)
     return request
 
@@ -100,6 +109,7 @@ def _call(method: str, path: str, *, body: Json | None = None, query: dict[str, 
     try:
         request = _prepared(method, path, body, query)
         response = _adapter().send(request, timeout=(min(timeout, 5), timeout), verify=True)
+        _ = response.content  # read to the end, or the connection is not kept
     except requests.Timeout as error:
         raise LoopsError("Loops did not answer in time.", permanent=False) from error
     except (requests.RequestException, ValueError) as error:

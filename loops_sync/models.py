@@ -111,7 +111,7 @@ class OutboxEntry(models.Model):
     class Meta:
         db_table = "loops_outbox"
         verbose_name = "outbox entry"
-        verbose_name_plural = "outbox"
+        verbose_name_plural = "outbox entries"
         ordering = ["-id"]
         default_permissions = ("view", "change")
         constraints = [

@@ -79,9 +79,19 @@ def words_for(nominee: Nominee, limit: int = 12) -> QuerySet[Nomination]:
     return said.order_by("-approved_at", "id")[:limit]
 
 
+def stats(season: Season) -> dict[str, int]:
+    """Nominees live now, and the season's nominations, counted votes and active categories."""
+    return {
+        "nominees": Nominee.objects.live().count(),
+        "nominations": season.nominations.count(),
+        "votes": season.votes.filter(state=Vote.State.COUNTED).count(),
+        "categories": active_categories().count(),
+    }
+
+
 def search_nominations(rows: QuerySet[Nomination], text: str) -> QuerySet[Nomination]:
-    """Nominations in which each word stands in a name or an address."""
-    for word in text.split():
+    """Nominations in which each word stands in a name or an address; what is beyond 200 characters is not looked at."""
+    for word in text[:200].split():
         found = Q()
         for field in (
             "nominee__first_name",
@@ -113,7 +123,9 @@ def contact_changes(nomination: Nomination, *, slug: str, nominee: Nominee | Non
     """
     after = Nomination.objects.complete().get(pk=nomination.pk)
     if nominee is not None:
-        after.nominee = Nominee.objects.get(pk=nominee.pk)
+        draft, after.nominee = after.nominee, Nominee.objects.get(pk=nominee.pk)
+        for name, value in after.nominee.blanks_filled_by(draft).items():
+            setattr(after.nominee, name, value)
     after.state = Nomination.State.APPROVED
     after.approved_at = timezone.now()
     after.nominee.state = Nominee.State.LIVE

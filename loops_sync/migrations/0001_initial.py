@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'outbox entry',
-                'verbose_name_plural': 'outbox',
+                'verbose_name_plural': 'outbox entries',
                 'db_table': 'loops_outbox',
                 'ordering': ['-id'],
                 'default_permissions': ('view', 'change'),

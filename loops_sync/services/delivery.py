@@ -30,7 +30,7 @@ from loops_sync.services.batches import (
 from loops_sync.services.pace import LONGEST_WAIT_SECONDS, Stop, pause_all, wait_for_slot
 
 # With the limit on, a batch is about a second's work, so that fresh news never waits long for a leased contact.
-BATCH, BATCH_UNLIMITED = 10, 100
+BATCH, BATCH_UNLIMITED = 10, 200
 FLUSH_SECONDS = 1.0
 MOST_PAUSES = 10
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 30, 3600

@@ -141,6 +141,11 @@ class Nominee(models.Model):
         """The public address, or "" before the first approval. The one place that builds it."""
         return live_url_of(self.slug) if self.slug else ""
 
+    def blanks_filled_by(self, draft: "Nominee") -> dict[str, str]:
+        """What another nomination says of the same nominee, where nothing is known yet."""
+        names = ("job_title", "company", "website", "industry", "company_size", "country", "bio", "achievements")
+        return {name: getattr(draft, name) for name in names if getattr(draft, name) and not getattr(self, name)}
+
     @property
     def initials(self) -> str:
         """Up to two letters, for the place of a missing picture."""

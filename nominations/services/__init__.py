@@ -10,11 +10,13 @@ from nominations.services.decisions import (
     withdraw_nomination,
 )
 from nominations.services.nominations import submit_nomination
+from nominations.services.seasons import make_season_current
 from nominations.services.votes import cast_vote
 
 __all__ = [
     "approve_nomination",
     "cast_vote",
+    "make_season_current",
     "mark_duplicate",
     "proposed_slug",
     "reject_nomination",

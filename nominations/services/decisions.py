@@ -165,9 +165,7 @@ def _join(nomination: Nomination, nominee: Nominee) -> None:
     if same.exists():
         message = "The nominator has already named them in this category: mark it as a duplicate instead."
         raise ValidationError({"nominee": [message]})
-    draft = nomination.nominee
-    described = ("job_title", "company", "website", "industry", "company_size", "country", "bio", "achievements")
-    fill_blanks(nominee, {name: getattr(draft, name) for name in described})
+    fill_blanks(nominee, nominee.blanks_filled_by(nomination.nominee))
     nomination.nominee = nominee
 
 

@@ -21,6 +21,8 @@ def cast_vote(
     season = selectors.current_season()
     if not season.voting_open:
         raise ValidationError(season.voting_closed_message, code="voting_closed")
+    if not category.is_active:
+        raise ValidationError({"category": ["This category takes no votes."]})
     live = nominee is not None and nominee.state == Nominee.State.LIVE
     if nominee is None or not live or not selectors.stands_in(nominee, category, season):
         raise ValidationError("There is no such nominee in this category.", code="not_live")

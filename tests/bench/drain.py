@@ -42,6 +42,8 @@ def against_bare_loop() -> list[Row]:
     settings.LOOPS_REQUESTS_PER_SECOND = 0
     ratios, rates = [], []
     with sandbox() as root:
+        people(50, "warm")
+        services.drain()
         for round_number in range(ROUNDS):
             people(CONTACTS, f"round{round_number}")
             requests.post(f"{root}/_control/reset", timeout=10)

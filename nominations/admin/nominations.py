@@ -1,0 +1,179 @@
+"""Nominations: the list, the page of one, and the doors to the pages that decide it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import ShowFacets
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from nominations import selectors
+from nominations.admin import bulk, decisions
+from nominations.admin.decisions import DECIDE, page_url, subject_context
+from nominations.admin.facts import steps_of
+from nominations.models import Nomination
+from notifications.admin import StaffModelAdmin, Tab, badge, when
+
+Page = Callable[[StaffModelAdmin, HttpRequest, Nomination], HttpResponse]
+PAGES: dict[str, Page] = {
+    "approve": decisions.approve,
+    "reject": decisions.reject,
+    "withdraw": decisions.withdraw,
+    "duplicate": decisions.duplicate,
+    "reopen": decisions.reopen,
+    "delivery": decisions.delivery,
+}
+TABS = {
+    "submitted": "Waiting",
+    "approved": "Approved",
+    "rejected": "Rejected",
+    "withdrawn": "Withdrawn",
+    "duplicate": "Duplicates",
+}
+
+
+@admin.register(Nomination)
+class NominationAdmin(StaffModelAdmin):
+    """They come in by page and API; staff decide them."""
+
+    list_display = ("nominee_name", "category", "nominator_name", "state_badge", "submitted", "review")
+    list_filter = ("state", "category", ("nominee__kind", admin.ChoicesFieldListFilter), "season")
+    list_select_related = ("category", "nominator", "nominee", "season")
+    search_fields = (
+        "nominee__first_name",
+        "nominee__last_name",
+        "nominee__company_name",
+        "nominee__email",
+        "nominator__first_name",
+        "nominator__last_name",
+        "nominator__email",
+    )
+    search_help_text = "Names and addresses of nominees and nominators."
+    show_facets = ShowFacets.ALWAYS
+    fields = ("admin_notes",)
+    actions = ("approve_selected", "reject_selected")
+    empty_text = "Nominations appear here when somebody sends the form at /nominate."
+
+    def get_urls(self) -> list[URLPattern]:
+        """Django's, and one for each page that decides."""
+        own = [
+            path(f"<uuid:pk>/{name}/", self._page(page), name=f"nominations_nomination_{name}")
+            for name, page in PAGES.items()
+        ]
+        decide = path("decide/", self.admin_site.admin_view(self._decide), name="nominations_nomination_decide")
+        return [decide, *own, *super().get_urls()]
+
+    def _page(self, page: Page) -> Callable[..., HttpResponse]:
+        def view(request: HttpRequest, pk: str) -> HttpResponse:
+            nomination = get_object_or_404(Nomination.objects.complete(), pk=pk)
+            return page(self, request, nomination)
+
+        return self.admin_site.admin_view(view)
+
+    def _decide(self, request: HttpRequest) -> HttpResponse:
+        return bulk.decide(self, request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nominations come in from outside."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A nomination is withdrawn, never deleted."""
+        return False
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        """For the actions."""
+        return request.user.has_perm(DECIDE)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """The way to the review only for those who may decide."""
+        columns: list[Any] = [*self.list_display]
+        return columns if self.has_decide_permission(request) else columns[:-1]
+
+    def tabs(self, request: HttpRequest) -> list[Tab]:
+        """By state."""
+        counts, chosen = selectors.state_counts(), request.GET.get("state__exact")
+        tabs = [Tab(label, f"?state__exact={state}", counts[state], chosen == state) for state, label in TABS.items()]
+        return [Tab("All", "?", sum(counts.values()), not request.GET.get("state__exact")), *tabs]
+
+    def save_model(self, request: HttpRequest, obj: Nomination, form: Any, change: bool) -> None:
+        """Only the notes: a decision taken meanwhile is not undone by an old page."""
+        obj.save(update_fields=["admin_notes"])
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """With everything known of the nomination above the notes."""
+        nomination = Nomination.objects.complete().select_related("approved_by").get(pk=kwargs["obj"].pk)
+        context |= {
+            **subject_context(nomination),
+            "title": str(nomination.nominee),
+            "subtitle": None,
+            "buttons": _buttons(nomination) if self.has_decide_permission(request) else [],
+            "decisions": nomination.decisions.select_related("by"),
+            "steps": steps_of(selectors.deliveries(nomination)),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="Nominee", ordering="nominee__last_name")
+    def nominee_name(self, nomination: Nomination) -> SafeString:
+        """Name, and whether it is a person or a company."""
+        nominee = nomination.nominee
+        return format_html('{}<span class="sub">{}</span>', nominee.name, nominee.get_kind_display())
+
+    @admin.display(description="Nominated by", ordering="nominator__last_name")
+    def nominator_name(self, nomination: Nomination) -> SafeString:
+        """Name and address."""
+        nominator = nomination.nominator
+        return format_html('{}<span class="sub">{}</span>', str(nominator), nominator.email)
+
+    @admin.display(description="State", ordering="state")
+    def state_badge(self, nomination: Nomination) -> SafeString:
+        """In its colour."""
+        return badge(nomination.state)
+
+    @admin.display(description="Submitted", ordering="created_at")
+    def submitted(self, nomination: Nomination) -> SafeString | str:
+        """When it came in."""
+        return when(nomination.created_at)
+
+    @admin.display(description="", empty_value="")
+    def review(self, nomination: Nomination) -> SafeString | str:
+        """The way to the approve page."""
+        if not nomination.may_approve:
+            return ""
+        label = f"Review {nomination.nominee}"
+        return format_html(
+            '<a class="button small" href="{}" aria-label="{}">Review</a>', page_url(nomination, "approve"), label
+        )
+
+    @admin.action(description="Approve selected", permissions=["decide"])
+    def approve_selected(self, request: HttpRequest, chosen: QuerySet[Nomination]) -> HttpResponse:
+        """Shows what would happen."""
+        return bulk.preview(self, request, "approve", list(chosen))
+
+    @admin.action(description="Reject selected", permissions=["decide"])
+    def reject_selected(self, request: HttpRequest, chosen: QuerySet[Nomination]) -> HttpResponse:
+        """Shows what would happen."""
+        return bulk.preview(self, request, "reject", list(chosen))
+
+
+def _buttons(nomination: Nomination) -> list[tuple[str, str, str]]:
+    """Label, address and look of what the state table allows."""
+    buttons = []
+    if nomination.may_approve:
+        buttons.append(("Review and approve", page_url(nomination, "approve"), "primary"))
+    if nomination.may_reject:
+        buttons += [
+            ("Reject", page_url(nomination, "reject"), ""),
+            ("Withdraw", page_url(nomination, "withdraw"), ""),
+            ("Mark duplicate", page_url(nomination, "duplicate"), ""),
+        ]
+    if nomination.may_reopen:
+        buttons.append(("Reopen", page_url(nomination, "reopen"), ""))
+    return buttons
