@@ -164,7 +164,6 @@ class Relay(models.Model):
     failing_since = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=500, blank=True)
     swept_at = models.DateTimeField(null=True)
-    sweeping_until = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()
@@ -187,3 +186,16 @@ class Relay(models.Model):
     def is_stopped(self) -> bool:
         """Only a probe may speak to Loops."""
         return self.is_unauthorized or self.is_out
+
+
+class SweepSeat(models.Model):
+    """One of the few places for workers that sweep, so that the others stay free for fresh news."""
+
+    number = models.PositiveSmallIntegerField(primary_key=True)
+    taken_until = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"seat {self.number}"

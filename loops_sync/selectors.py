@@ -107,6 +107,11 @@ def outbox_counts() -> dict[str, int]:
     return counts
 
 
+def has_open_entries(*, more_than: int) -> bool:
+    """Whether more than so many entries wait, without counting them all."""
+    return OutboxEntry.objects.open().order_by("id")[more_than : more_than + 1].exists()
+
+
 def oldest_pending_seconds() -> int | None:
     """The age of the oldest open entry, or None when all is told."""
     oldest = OutboxEntry.objects.open().order_by("id").values_list("created_at", flat=True).first()

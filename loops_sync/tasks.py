@@ -10,7 +10,7 @@ from django_q.models import Schedule, Success
 from django_q.tasks import async_task
 
 from crm.services import forget_old_requests
-from loops_sync import services
+from loops_sync import selectors, services
 
 # More contacts than this are left to one sweep, so that they do not fill the queue.
 SINGLE_TASKS = 20
@@ -39,14 +39,17 @@ def sync_contact(contact_id: str) -> None:
 
 
 def sweep() -> None:
-    """Deliver whatever a crash, a backoff or an outage left; one worker at a time, again at once if there is more."""
-    if not services.take_sweep():
+    """Deliver whatever a crash, a backoff or an outage left; again if there is more, with help if it is much."""
+    seat = services.take_sweep()
+    if seat is None:
         return
     try:
         services.probe_if_due()
+        if selectors.has_open_entries(more_than=SINGLE_TASKS):
+            queue_sweep()
         tally = services.drain(seconds=SWEEP_SECONDS)
     finally:
-        services.yield_sweep()
+        services.yield_sweep(seat)
     if tally.stopped_by_clock:
         queue_sweep()
 
