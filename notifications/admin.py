@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import URLValidator
 from django.db import transaction
-from django.db.models import Model, URLField
+from django.db.models import DateTimeField, Model, URLField
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
@@ -74,7 +75,12 @@ class StaffModelAdmin(ModelAdmin):  # type: ignore[type-arg]
     show_facets = ShowFacets.ALLOW
     show_full_result_count = False
     formfield_overrides = {
-        URLField: {"assume_scheme": "https", "validators": [URLValidator(schemes=["http", "https"])]}
+        URLField: {"assume_scheme": "https", "validators": [URLValidator(schemes=["http", "https"])]},
+        # One field with a label of its own, which phones know how to fill, instead of Django's two without.
+        DateTimeField: {
+            "form_class": forms.DateTimeField,
+            "widget": forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        },
     }
     empty_text = "Nothing here yet."
 
