@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.http import HttpRequest
 from knox.auth import TokenAuthentication
 from rest_framework import exceptions
 from rest_framework.authentication import SessionAuthentication
@@ -88,7 +87,7 @@ class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]
 class StrictSessionAuthentication(SessionAuthentication):
     """A browser's session, with the CSRF check's failure told apart from a lack of rights."""
 
-    def enforce_csrf(self, request: HttpRequest | Request) -> None:
+    def enforce_csrf(self, request: Request) -> None:
         """Raises PermissionDenied with the code `csrf_failed`."""
         try:
             super().enforce_csrf(request)

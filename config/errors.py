@@ -1,5 +1,6 @@
 """Every failure of the API in one shape: a broken rule becomes a status by its code."""
 
+import math
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig
@@ -75,8 +76,9 @@ def _api_exception(error: exceptions.APIException) -> Response:
     own = getattr(error.detail, "code", None)
     code = own if own in STATUS_BY_CODE else CODE_BY_STATUS.get(status, "error")
     response = coded(status, str(error.detail), str(code))
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        response["Retry-After"] = str(max(1, int(error.wait + 0.999)))
+    wait = getattr(error, "wait", None)
+    if wait is not None:
+        response["Retry-After"] = str(max(1, math.ceil(wait)))
     challenge = getattr(error, "auth_header", None)
     if challenge:
         response["WWW-Authenticate"] = challenge
@@ -128,7 +130,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     detail = "Something broke on our side. It has been written down."
     if request.path_info.startswith("/api/"):
         return JsonResponse({"detail": detail, "code": "server_error"}, status=500)
-    return render(None, "error.html", {"title": "Server error", "detail": detail}, status=500)  # type: ignore[arg-type]
+    return render(None, "error.html", {"title": "Server error", "detail": detail}, status=500)
 
 
 def locked_out(request: HttpRequest, credentials: dict[str, Any] | None = None, *args: Any) -> HttpResponse:

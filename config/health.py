@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
@@ -45,5 +45,5 @@ def ready(request: HttpRequest) -> JsonResponse:
 def _passes(check: Callable[[], bool]) -> bool:
     try:
         return check()
-    except DatabaseError:
+    except Error:
         return False

@@ -29,7 +29,7 @@ class Fields(HTMLParser):
         """Collect inputs while inside a form that posts to the page itself."""
         given = dict(attrs)
         if tag == "form":
-            self._posting = given.get("method", "").lower() == "post" and "logout" not in (given.get("action") or "")
+            self._posting = (given.get("method") or "").lower() == "post" and "logout" not in (given.get("action") or "")
         if not self._posting or tag != "input" or not given.get("name"):
             return
         if given.get("type") in ("checkbox", "radio") and "checked" not in given:

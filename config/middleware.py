@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils.http import parse_header_parameters
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 NO_STORE = {
@@ -24,6 +25,7 @@ PRIVATE_PATHS = (
     "/api/changes",
     "/cards",
     "/qr",
+    "/notifications",
 )
 
 
@@ -50,20 +52,33 @@ class SecurityHeadersMiddleware:
 
 def is_storable(text: str) -> bool:
     """Whether both databases can store and compare the text: no NUL, no lone surrogate."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def parameters_of(header: str) -> dict[str, str] | None:
+    """A header's parameters, or None where they cannot be taken apart, which is an error wherever it is tried."""
+    try:
+        return dict(parse_header_parameters(header)[1])
+    except (ValueError, LookupError):
+        return None
 
 
 class CleanTextMiddleware:
-    """Answers 400 to a path or query that no database could hold, before any view turns it into a 500."""
+    """Answers 400 to an address or header that no database could hold, before any view turns it into a 500."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         pairs = [text for name, values in request.GET.lists() for text in (name, *values)]
-        if all(map(is_storable, [request.path_info, *pairs])):
+        texts = [request.path_info, *pairs, *request.COOKIES.values(), *request.headers.values()]
+        if all(map(is_storable, texts)) and parameters_of(request.headers.get("Accept", "")) is not None:
             return self.get_response(request)
-        detail = "The address contains characters that cannot be stored."
+        detail = "The address or a header contains characters that cannot be read or stored."
         if request.path_info.startswith("/api/"):
             return JsonResponse({"detail": detail, "code": "bad_request"}, status=400)
         return HttpResponse(detail, status=400, content_type="text/plain")

@@ -40,7 +40,7 @@ class LaurelSchema(AutoSchema):
         return operation
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Tokens from the login; the clock's endpoints take CRON_SECRET in the same header."""
 
     target_class = "config.drf.BearerAuthentication"
@@ -51,7 +51,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer"}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The admin's login; writing needs the CSRF token too."""
 
     target_class = "config.drf.StrictSessionAuthentication"

@@ -3,11 +3,11 @@
 import hmac
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, user_logged_in
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
@@ -16,14 +16,18 @@ from django.utils import timezone
 from crm.models import IdempotencyKey, RateGate, User, normal_email
 
 Answer = tuple[int, Any]
-RATE = re.compile(r"^(\d+)/(s|sec|min|h|hour)$")
+RATE = re.compile(r"(\d+)/(s|sec|min|h|hour)")
 PERIODS = {"s": 1, "sec": 1, "min": 60, "h": 3600, "hour": 3600}
 REMEMBERED_FOR = timedelta(hours=48)
 
 
 def login_name(request: HttpRequest | None, credentials: dict[str, Any] | None) -> str | None:
-    """The account that a failed login counts against: its address in normal form, whatever was typed."""
-    name = (credentials or {}).get("username")
+    """The account that a failed login counts against: its address in normal form, whatever was typed.
+
+    Django names it `username`; axes, when it asks whether the account is locked, as the user model does.
+    """
+    given = credentials or {}
+    name = given.get("username", given.get(User.USERNAME_FIELD))
     if name is None and request is not None:
         name = request.POST.get("username")
     return normal_email(str(name)) if name is not None else None
@@ -34,11 +38,13 @@ def check_login(request: HttpRequest, *, email: str, password: str) -> User:
     user = authenticate(request, username=normal_email(email), password=password)
     if not isinstance(user, User):
         raise ValidationError("The address or the password is wrong.", code="invalid_credentials")
+    # As Django's own login does: whoever counts failures starts anew.
+    user_logged_in.send(User, request=request, user=user)
     return user
 
 
 def is_cron_secret(header: str) -> bool:
-    """Whether an Authorization header carries the clock's secret; compared in constant time, and without one nobody's."""
+    """Whether an Authorization header carries the clock's secret, in constant time; while it is unset, none does."""
     expected = settings.CRON_SECRET
     sent = header.encode("utf-8", "surrogateescape")
     return bool(expected) and hmac.compare_digest(sent, f"Bearer {expected}".encode())
@@ -102,7 +108,7 @@ def book_slot(name: str, *, per_second: float, at_most: float) -> float | None:
 
 def parse_rate(rate: str) -> tuple[int, int]:
     """`30/min` as (30, 60). Raises ValueError."""
-    match = RATE.match(rate)
+    match = RATE.fullmatch(rate)
     if not match or int(match[1]) == 0:
         raise ValueError(f"{rate!r} is not a rate such as 30/min")
     return int(match[1]), PERIODS[match[2]]
@@ -115,11 +121,15 @@ def forget_old_requests() -> None:
     RateGate.objects.filter(free_at__lt=now - timedelta(hours=1)).delete()
 
 
-def _locked_gate(name: str) -> tuple[RateGate, Any]:
-    RateGate.objects.bulk_create([RateGate(name=name, free_at=timezone.now())], ignore_conflicts=True)
-    gate = RateGate.objects.select_for_update().get(name=name)
+def _locked_gate(name: str) -> tuple[RateGate, datetime]:
+    name = name[: RateGate.NAME_LENGTH]
+    rows = RateGate.objects.select_for_update().filter(name=name)
+    gate = rows.first()
+    if gate is None:
+        RateGate.objects.bulk_create([RateGate(name=name, free_at=timezone.now())], ignore_conflicts=True)
+        gate = rows.get()
     return gate, timezone.now()
 
 
-def _move(gate: RateGate, free_at: Any) -> None:
+def _move(gate: RateGate, free_at: datetime) -> None:
     RateGate.objects.filter(pk=gate.pk).update(free_at=free_at)

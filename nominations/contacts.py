@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.text import slugify
 
 SLUG_LENGTH = 180
+LINKEDIN_LENGTH = 300
 
 
 def slug_of(name: str) -> str:
@@ -31,7 +32,10 @@ def normal_linkedin(text: str) -> str:
     is_linkedin = host == "linkedin.com" or host.endswith(".linkedin.com")
     if not is_linkedin or parts.scheme not in ("http", "https") or path.count("/") < 2:
         raise ValidationError("Enter a LinkedIn address, for example https://www.linkedin.com/in/jane-doe.")
-    return f"https://www.linkedin.com{path}"
+    address = f"https://www.linkedin.com{path}"
+    if len(address) > LINKEDIN_LENGTH:
+        raise ValidationError(f"Enter an address of at most {LINKEDIN_LENGTH} characters.")
+    return address
 
 
 def normal_name(name: str) -> str:

@@ -20,6 +20,15 @@ from nominations.models import (
 )
 
 SIMILAR_FROM = 0.40
+SEARCHED = (
+    "nominee__first_name",
+    "nominee__last_name",
+    "nominee__company_name",
+    "nominee__email",
+    "nominator__first_name",
+    "nominator__last_name",
+    "nominator__email",
+)
 
 
 def current_season() -> Season:
@@ -90,18 +99,10 @@ def stats(season: Season) -> dict[str, int]:
 
 
 def search_nominations(rows: QuerySet[Nomination], text: str) -> QuerySet[Nomination]:
-    """Nominations in which each word stands in a name or an address; what is beyond 200 characters is not looked at."""
+    """Nominations in which each word of the text's first 200 characters stands in a name or an address."""
     for word in text[:200].split():
         found = Q()
-        for field in (
-            "nominee__first_name",
-            "nominee__last_name",
-            "nominee__company_name",
-            "nominee__email",
-            "nominator__first_name",
-            "nominator__last_name",
-            "nominator__email",
-        ):
+        for field in SEARCHED:
             found |= Q(**{f"{field}__icontains": word})
         rows = rows.filter(found)
     return rows

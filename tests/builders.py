@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from crm.models import User
+from crm.models import Business, Membership, User
 from nominations import services
 from nominations.models import Category, CategoryGroup, Nomination, Season, Vote
 
@@ -96,3 +96,40 @@ def submission(**fields: Any) -> dict[str, Any]:
     """The body of POST /api/nominations."""
     season()
     return {"category": category().slug, "nominator": person(), "nominee": nominee(), "why": "Good.", **fields}
+
+
+def business(slug: str = "corner-cafe") -> Business:
+    """A tenant of that slug."""
+    return Business.objects.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").title()})[0]
+
+
+def plain_user(**fields: Any) -> User:
+    """A login without rights."""
+    return User.objects.create_user(f"user{next(_numbers)}@example.org", "secret-1", **fields)
+
+
+def member(role: str, *of: Business) -> User:
+    """Somebody with that role in each of the businesses."""
+    user = plain_user()
+    for tenant in of:
+        Membership.objects.create(user=user, business=tenant, role=role)
+    return user
+
+
+def reopened(nomination: Nomination) -> Nomination:
+    """The same, after staff took the decision back."""
+    return services.reopen_nomination(nomination, by=superuser())
+
+
+def in_state(state: str, **kwargs: Any) -> Nomination:
+    """A nomination that staff brought into that state."""
+    nomination, by = submitted(**kwargs), superuser()
+    if state == Nomination.State.APPROVED:
+        return services.approve_nomination(nomination, by=by)
+    if state == Nomination.State.REJECTED:
+        return services.reject_nomination(nomination, by=by, reason="Not eligible.")
+    if state == Nomination.State.WITHDRAWN:
+        return services.withdraw_nomination(nomination, by=by)
+    if state == Nomination.State.DUPLICATE:
+        return services.mark_duplicate(nomination, of=submitted(to=nomination.category), by=by)
+    return nomination

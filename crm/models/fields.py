@@ -1,4 +1,4 @@
-"""The one choke point each for email addresses and phone numbers, with the constraint that lets the database hold it."""
+"""The one choke point each for email addresses and phone numbers, and the database's half of it."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Trim
 
 DEFAULT_REGION = "GB"
+PHONE_LENGTH = 16
 
 
 def normal_email(text: str) -> str:
@@ -20,6 +21,7 @@ def normal_phone(text: str, region: str = DEFAULT_REGION, *, must_be_valid: bool
     """E.164 for a phone in any spelling, or `""` for a blank.
 
     What a person types must be a possible number; with `must_be_valid` (imports) it must be an assigned one.
+    A normal number stays as it is.
     Raises ValidationError when it is neither.
     """
     text = text.strip()
@@ -32,9 +34,11 @@ def normal_phone(text: str, region: str = DEFAULT_REGION, *, must_be_valid: bool
     except phonenumbers.NumberParseException as error:
         raise ValidationError("Enter a phone number, for example +44 7306 506797.") from error
     good = phonenumbers.is_valid_number(number) if must_be_valid else phonenumbers.is_possible_number(number)
-    if not good:
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if not good or len(e164) > PHONE_LENGTH:
         raise ValidationError("This phone number is too short, too long or not in use.")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    # A number that is only possible may hide a second trunk zero, which the next reading would drop.
+    return e164 if must_be_valid or e164 == dialled else normal_phone(e164, region)
 
 
 class EmailField(models.EmailField):  # type: ignore[type-arg]
@@ -61,7 +65,7 @@ class PhoneField(models.CharField):  # type: ignore[type-arg]
     """A phone in E.164, or blank. Forms and services normalise through `normal_phone` before they assign."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"max_length": 16, **kwargs})
+        super().__init__(*args, **{"max_length": PHONE_LENGTH, **kwargs})
 
     def to_python(self, value: Any) -> Any:
         """Normalise what forms bring. Raises ValidationError."""
@@ -81,5 +85,5 @@ def email_is_normal(table: str, *, field: str = "email") -> models.CheckConstrai
 def phone_is_e164(table: str, *, field: str = "phone") -> models.CheckConstraint:
     """The database's half of `normal_phone`."""
     return models.CheckConstraint(
-        condition=Q(**{field: ""}) | Q(**{f"{field}__startswith": "+"}), name=f"{table}_{field}_e164"
+        condition=Q(**{field: ""}) | Q(**{f"{field}__regex": r"^\+[1-9][0-9]{1,14}\Z"}), name=f"{table}_{field}_e164"
     )

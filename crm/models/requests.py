@@ -24,7 +24,9 @@ class IdempotencyKey(models.Model):
 class RateGate(models.Model):
     """One caller's or one foreign service's place in time (GCRA): the moment from which its next turn counts."""
 
-    name = models.CharField(max_length=200, primary_key=True)
+    NAME_LENGTH = 200
+
+    name = models.CharField(max_length=NAME_LENGTH, primary_key=True)
     free_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:

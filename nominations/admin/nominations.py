@@ -44,15 +44,7 @@ class NominationAdmin(StaffModelAdmin):
     list_display = ("nominee_name", "category", "nominator_name", "state_badge", "submitted", "review")
     list_filter = ("state", "category", ("nominee__kind", admin.ChoicesFieldListFilter), "season")
     list_select_related = ("category", "nominator", "nominee", "season")
-    search_fields = (
-        "nominee__first_name",
-        "nominee__last_name",
-        "nominee__company_name",
-        "nominee__email",
-        "nominator__first_name",
-        "nominator__last_name",
-        "nominator__email",
-    )
+    search_fields = selectors.SEARCHED
     search_help_text = "Names and addresses of nominees and nominators."
     show_facets = ShowFacets.ALWAYS
     fields = ("admin_notes",)

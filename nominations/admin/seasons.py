@@ -24,7 +24,10 @@ class SeasonAdmin(StaffModelAdmin):
     empty_text = "Add the first season, then make it current: nobody can nominate or vote before."
     fieldsets = (
         (None, {"fields": ("name", "current_badge")}),
-        ("Nominating (UTC)", {"fields": ("nominations_open_at", "nominations_close_at", "nominations_closed_message")}),
+        (
+            "Nominating (UTC)",
+            {"fields": ("nominations_open_at", "nominations_close_at", "nominations_closed_message")},
+        ),
         ("Voting (UTC)", {"fields": ("voting_open_at", "voting_close_at", "voting_closed_message")}),
         ("Results (UTC)", {"fields": ("totals_visibility", "results_published_at")}),
     )

@@ -14,5 +14,7 @@ urlpatterns = [
     path("nominations/<uuid:id>/withdraw", views.WithdrawView.as_view(), name="api-withdraw"),
     path("nominations/<uuid:id>/duplicate", views.DuplicateView.as_view(), name="api-duplicate"),
     path("nominations/<uuid:id>/reopen", views.ReopenView.as_view(), name="api-reopen"),
+    path("nominees/<slug:slug>", views.NomineeView.as_view(), name="api-nominee"),
+    path("stats", views.StatsView.as_view(), name="api-stats"),
     path("votes", views.VotesView.as_view(), name="api-votes"),
 ]

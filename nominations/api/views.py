@@ -1,7 +1,8 @@
 """The awards' API: shapes in, services, shapes out."""
 
-from typing import Any
+from typing import Any, cast
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
@@ -13,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crm.api.views import IsStaffWith, answer_once
+from crm.api.views import IsStaffWith, address_of, answer_once
+from crm.models import User
 from nominations import selectors, services
 from nominations.api import serializers as shapes
 from nominations.models import Category, Nomination, Nominee, Season, Vote
@@ -49,7 +51,7 @@ class CategoriesView(PublicView):
         return Response(shapes.CategorySerializer(selectors.active_categories(), many=True).data)
 
 
-class NominationFilter(filters.FilterSet):
+class NominationFilter(filters.FilterSet):  # type: ignore[misc]
     """Staff's filters."""
 
     state = filters.ChoiceFilter(choices=Nomination.State.choices)
@@ -114,6 +116,11 @@ class StaffView(APIView):
         """The model's permission."""
         return [IsStaffWith(self.permission)]
 
+    @property
+    def staff(self) -> User:
+        """Whoever decides; the permission has let nobody else pass."""
+        return cast(User, self.request.user)
+
     def nomination(self) -> Nomination:
         """The one of the address. Raises Http404."""
         return get_object_or_404(Nomination.objects.complete(), pk=self.kwargs["id"])
@@ -149,7 +156,7 @@ class ApproveView(StaffView):
         sent = self.read(request, shapes.ApproveSerializer)
         joined = sent.pop("nominee", None)
         nominee = get_object_or_404(Nominee, pk=joined) if joined else None
-        nomination = services.approve_nomination(self.nomination(), by=request.user, nominee=nominee, **sent)
+        nomination = services.approve_nomination(self.nomination(), by=self.staff, nominee=nominee, **sent)
         return Response(shapes.ApprovedSerializer(nomination).data)
 
 
@@ -160,7 +167,7 @@ class RejectView(StaffView):
     def post(self, request: Request, id: str) -> Response:
         """400 `reason_required`, 409 `already_decided`."""
         sent = self.read(request, shapes.RejectSerializer)
-        return _state(services.reject_nomination(self.nomination(), by=request.user, **sent))
+        return _state(services.reject_nomination(self.nomination(), by=self.staff, **sent))
 
 
 class WithdrawView(StaffView):
@@ -172,7 +179,7 @@ class WithdrawView(StaffView):
     def post(self, request: Request, id: str) -> Response:
         """409 `already_decided`."""
         self.read(request, shapes.EmptySerializer)
-        return _state(services.withdraw_nomination(self.nomination(), by=request.user))
+        return _state(services.withdraw_nomination(self.nomination(), by=self.staff))
 
 
 class DuplicateView(StaffView):
@@ -183,7 +190,7 @@ class DuplicateView(StaffView):
         """409 `already_decided`; 404 when the other is missing."""
         original = self.read(request, shapes.DuplicateSerializer)["of"]
         of = get_object_or_404(Nomination.objects.complete(), pk=original)
-        return _state(services.mark_duplicate(self.nomination(), of=of, by=request.user))
+        return _state(services.mark_duplicate(self.nomination(), of=of, by=self.staff))
 
 
 class ReopenView(StaffView):
@@ -193,7 +200,7 @@ class ReopenView(StaffView):
     def post(self, request: Request, id: str) -> Response:
         """409 `already_decided` when there is nothing to take back."""
         self.read(request, shapes.EmptySerializer)
-        return _state(services.reopen_nomination(self.nomination(), by=request.user))
+        return _state(services.reopen_nomination(self.nomination(), by=self.staff))
 
 
 class VotesView(PublicView):
@@ -218,12 +225,42 @@ class VotesView(PublicView):
                 sent["category"],
                 Nominee.objects.filter(slug=sent["nominee"]).first(),
                 voter=sent["voter"],
-                address=request.META.get("REMOTE_ADDR", ""),
+                address=address_of(request._request),
                 user_agent=request.headers.get("User-Agent", ""),
             )
             return 201, _voted(vote, sent["category"])
 
         return answer_once(request, "POST /api/votes", effect)
+
+
+class NomineeView(PublicView):
+    """One live nominee, as the public sees it."""
+
+    @extend_schema(responses=shapes.NomineePublicSerializer, operation_id="nominee")
+    def get(self, request: Request, slug: str) -> Response:
+        """404 `not_live`; 410 `gone` for one who no longer takes part."""
+        nominee = Nominee.objects.filter(slug=slug).first()
+        if nominee is not None and nominee.state == Nominee.State.SUSPENDED:
+            raise ValidationError("This nominee no longer takes part.", code="gone")
+        if nominee is None or nominee.state != Nominee.State.LIVE:
+            raise ValidationError("There is no such nominee.", code="not_live")
+        season = selectors.current_season()
+        shown = season.totals_visibility == Season.Totals.SHOWN
+        nominee.standings = [  # type: ignore[attr-defined]
+            {"category": category.slug, "label": category.label, "total_votes": votes if shown else None}
+            for category, votes in selectors.standings(nominee, season)
+        ]
+        nominee.why = [nomination.why for nomination in selectors.words_for(nominee)]  # type: ignore[attr-defined]
+        return Response(shapes.NomineePublicSerializer(nominee).data)
+
+
+class StatsView(PublicView):
+    """How big the programme is."""
+
+    @extend_schema(responses=shapes.StatsSerializer, operation_id="stats")
+    def get(self, request: Request) -> Response:
+        """Of the current season; the nominees are those live now."""
+        return Response(shapes.StatsSerializer(selectors.stats(selectors.current_season())).data)
 
 
 def _voted(vote: Vote, category: Category) -> Any:

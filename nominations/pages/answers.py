@@ -8,9 +8,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from rest_framework.throttling import BaseThrottle
 
-from crm.api.views import fingerprint
+from crm.api.views import address_of, fingerprint
 from crm.services import Answer, remember_answer, take_turn
 from nominations import selectors
 from nominations.models import Season
@@ -31,9 +30,7 @@ def error_page(request: HttpRequest, status: int, title: str, detail: str) -> Ht
 
 def turned_away(request: HttpRequest) -> HttpResponse | None:
     """A 429 page for an address that sends too much; it shares its turns with the API."""
-    # Only the address is asked of the throttle: a method of DRF that reads nothing but request.META.
-    address = BaseThrottle().get_ident(request)  # type: ignore[arg-type]
-    wait = math.ceil(take_turn(f"public:{address}", settings.THROTTLE_RATES["public"]))
+    wait = math.ceil(take_turn(f"public:{address_of(request)}", settings.THROTTLE_RATES["public"]))
     if not wait:
         return None
     detail = f"Please wait {wait} second{'s' if wait > 1 else ''}, then go back and send the form again."

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.text import Truncator
 from django.views.decorators.http import require_http_methods
 
+from crm.api.views import address_of
 from nominations import selectors, services
 from nominations.forms import VoteSheet
 from nominations.models import Category, Nominee, Season
@@ -66,7 +67,7 @@ def _vote(request: HttpRequest, found: Nominee) -> HttpResponse:
 
 def _cast(request: HttpRequest, found: Nominee, category: Category, sheet: VoteSheet) -> None:
     """Vote, once for this form. Raises the service's ValidationError."""
-    voter, address = sheet.voter.cleaned_data, request.META.get("REMOTE_ADDR", "")
+    voter, address = sheet.voter.cleaned_data, address_of(request)
 
     def effect() -> tuple[int, Any]:
         agent = request.headers.get("User-Agent", "")

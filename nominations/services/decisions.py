@@ -157,6 +157,8 @@ def _suspend_if_last(nominee: Nominee) -> None:
 
 def _join(nomination: Nomination, nominee: Nominee) -> None:
     """Give the nomination to a nominee that exists, whose blanks the draft may fill."""
+    # As it is under the lock: since the caller read it, it may have got its slug.
+    nominee = Nominee.objects.get(pk=nominee.pk)
     if nominee.kind != nomination.nominee.kind or nominee.state == Nominee.State.MERGED:
         raise ValidationError({"nominee": [f"Choose a {nomination.nominee.kind} that is not merged."]})
     same = Nomination.objects.filter(
@@ -172,7 +174,8 @@ def _join(nomination: Nomination, nominee: Nominee) -> None:
 def _check_original(nomination: Nomination, of: Nomination) -> None:
     if of.season_id != nomination.season_id:
         raise ValidationError({"of": ["Choose a nomination of the same season."]})
-    step: Nomination | None = of
+    # As it is under the lock: since the caller read it, it may have become a duplicate itself.
+    step: Nomination | None = Nomination.objects.get(pk=of.pk)
     while step is not None:
         if step.pk == nomination.pk:
             raise ValidationError({"of": ["That would make it a duplicate of itself."]})

@@ -9,11 +9,13 @@ from nominations.models import DecisionLog, Nomination, Season
 
 
 def lock_season(season_id: int) -> Season:
-    """Take the season's row: whatever changes a nomination does this first, so that nothing can lock crosswise.
+    """Take every season's row, in order: whatever changes a nomination begins so, and nothing can lock crosswise.
 
-    It does not hold up votes, which only refer to the row.
+    Every season's, because a nominee may stand in several, and slugs are shared. Votes are not held up: they only
+    refer to the row.
     """
-    return Season.objects.select_for_update(no_key=True).get(pk=season_id)
+    seasons = Season.objects.select_for_update(no_key=True).order_by("pk")
+    return next(season for season in seasons if season.pk == season_id)
 
 
 def log_decision(

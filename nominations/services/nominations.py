@@ -1,17 +1,19 @@
 """How nominations come in."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from crm.models import normal_phone
+from crm.models import normal_email, normal_phone
 from nominations import contacts, selectors
 from nominations.models import Category, DecisionLog, Nomination, Nominator, Nominee, Person, Season, Voter
 from nominations.services.log import lock_season, log_decision
 
 SomePerson = TypeVar("SomePerson", Nominator, Voter)
 Fields = dict[str, Any]
+EMAIL_LENGTH = 254
 
 
 def submit_nomination(
@@ -51,20 +53,32 @@ def find_or_add_person(model: type[SomePerson], fields: Fields) -> SomePerson:
 
 
 def normal_contact(fields: Fields) -> Fields:
-    """With phone and LinkedIn in their normal forms, the phone as typed kept beside. Raises ValidationError."""
+    """With addresses and phone in their normal forms, the phone as typed kept beside. Raises ValidationError."""
     fields = dict(fields)
-    try:
-        if "phone" in fields:
-            fields["phone_raw"] = fields["phone"]
-            fields["phone"] = normal_phone(fields["phone"])
-    except ValidationError as error:
-        raise ValidationError({"phone": error.messages}) from error
-    try:
-        if "linkedin_url" in fields:
-            fields["linkedin_url"] = contacts.normal_linkedin(fields["linkedin_url"])
-    except ValidationError as error:
-        raise ValidationError({"linkedin_url": error.messages}) from error
+    if "phone" in fields:
+        fields["phone_raw"] = fields["phone"]
+    for name, normalise in NORMAL_FORMS.items():
+        try:
+            if name in fields:
+                fields[name] = normalise(fields[name])
+        except ValidationError as error:
+            raise ValidationError({name: error.messages}) from error
     return fields
+
+
+def _normal_email(text: str) -> str:
+    """Some letters grow when they are lower-cased, after a form has counted them."""
+    email = normal_email(text)
+    if len(email) > EMAIL_LENGTH:
+        raise ValidationError(f"Enter an address of at most {EMAIL_LENGTH} characters.")
+    return email
+
+
+NORMAL_FORMS: dict[str, Callable[[str], str]] = {
+    "email": _normal_email,
+    "phone": normal_phone,
+    "linkedin_url": contacts.normal_linkedin,
+}
 
 
 def fill_blanks(row: Person | Nominee, fields: Fields) -> None:

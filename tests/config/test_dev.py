@@ -25,9 +25,7 @@ def _sqlite_only() -> None:
 def test_check_drives_the_whole_journey() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     command = [sys.executable, "manage.py", "dev", "--check"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=150, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     steps = [line.split("  ")[-1] for line in done.stdout.splitlines() if line.startswith("ok")]
     assert steps == [
@@ -44,8 +42,8 @@ def test_run_serves_until_interrupted_and_leaves_nothing_behind(tmp_path: Path) 
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/dev.sqlite3", "PORT": str(port)}
     command = [sys.executable, "manage.py", "dev"]
     running = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None
     try:
-        assert running.stdout is not None
         seen = ""
         while "Ctrl-C" not in seen:
             line = running.stdout.readline()

@@ -21,7 +21,7 @@ def _base(settings: Settings) -> None:
 def failure(status: int, **answer: object) -> client.LoopsError:
     """The error that an upsert raises for that answer."""
     with responses.RequestsMock() as mock:
-        mock.put(f"{BASE}/contacts/update", status=status, **answer)  # type: ignore[arg-type]
+        mock.put(f"{BASE}/contacts/update", status=status, **answer)
         with pytest.raises(client.LoopsError) as caught:
             client.upsert_contact({"email": "a@b.org"})
     return caught.value

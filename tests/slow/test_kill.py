@@ -23,7 +23,7 @@ def own_database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator
         yield f"sqlite:///{tmp_path}/kill.sqlite3"
         return
     name = f"kill_{uuid4().hex}"
-    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
         yield f"{os.environ['DATABASE_URL'].rsplit('/', 1)[0]}/{name}"
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")

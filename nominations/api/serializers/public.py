@@ -1,24 +1,13 @@
-"""Shapes of the awards' API."""
+"""What anybody sends and reads."""
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
-from crm.models import normal_phone
+from crm.api.serializers import EmailText, PhoneText, WebURL, check_text
 from nominations import contacts
-from nominations.models import Category, Nomination, Nominee, Season
+from nominations.models import Category, Nominee, Season
 from notifications.api.serializers import StrictSerializer
-
-
-class PhoneText(serializers.CharField):
-    """A phone as typed; it must be a possible number."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Raises ValidationError naming the field; keeps the text as it was typed."""
-        text = super().to_internal_value(data)
-        _reject(normal_phone, text)
-        return text
 
 
 class LinkedInText(serializers.CharField):
@@ -27,32 +16,14 @@ class LinkedInText(serializers.CharField):
     def to_internal_value(self, data: Any) -> Any:
         """Raises ValidationError naming the field."""
         text = super().to_internal_value(data)
-        _reject(contacts.normal_linkedin, text)
-        return text
-
-
-def _reject(normalise: Any, text: str) -> None:
-    try:
-        normalise(text)
-    except ValidationError as error:
-        raise serializers.ValidationError(error.messages) from error
-
-
-class WebURL(serializers.URLField):
-    """http or https, nothing else."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Raises ValidationError naming the field."""
-        text = super().to_internal_value(data)
-        if not str(text).lower().startswith(("http://", "https://")):
-            raise serializers.ValidationError("Enter an address that begins with http:// or https://.")
+        check_text(contacts.normal_linkedin, text)
         return text
 
 
 class PersonSerializer(StrictSerializer):
     """Somebody who nominates or votes."""
 
-    email = serializers.EmailField(max_length=254)
+    email = EmailText(max_length=254)
     first_name = serializers.CharField(max_length=100)
     last_name = serializers.CharField(max_length=100)
     linkedin_url = LinkedInText(max_length=300, required=False, allow_blank=True)
@@ -74,7 +45,7 @@ class NomineeInSerializer(StrictSerializer):
     website = WebURL(max_length=300, required=False, allow_blank=True)
     industry = serializers.CharField(max_length=150, required=False, allow_blank=True)
     company_size = serializers.CharField(max_length=50, required=False, allow_blank=True)
-    email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
+    email = EmailText(max_length=254, required=False, allow_blank=True)
     phone = PhoneText(max_length=50, required=False, allow_blank=True)
     linkedin_url = LinkedInText(max_length=300, required=False, allow_blank=True)
     country = serializers.CharField(max_length=100, required=False, allow_blank=True)
@@ -98,12 +69,12 @@ class NomineeInSerializer(StrictSerializer):
 
 
 class CategoryField(serializers.SlugRelatedField[Category]):
-    """A category by its slug."""
+    """A category by its slug; whether it is open the service decides, after a key was found to be a replay."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             slug_field="slug",
-            queryset=Category.objects.filter(is_active=True),
+            queryset=Category.objects.all(),
             error_messages={"does_not_exist": "There is no such category.", "invalid": "Send the category's slug."},
             **kwargs,
         )
@@ -116,6 +87,13 @@ class SubmitSerializer(StrictSerializer):
     nominator = PersonSerializer()
     nominee = NomineeInSerializer()
     why = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The category decides which kind can be nominated."""
+        kind = attrs["category"].kind
+        if attrs["nominee"]["kind"] != kind:
+            raise serializers.ValidationError({"nominee": {"kind": [f"This category is for a {kind}."]}})
+        return attrs
 
 
 class SubmittedSerializer(serializers.Serializer[Any]):
@@ -161,102 +139,6 @@ class CategorySerializer(serializers.ModelSerializer[Category]):
         fields = ["slug", "label", "kind", "group", "region"]
 
 
-class NominatorOutSerializer(serializers.Serializer[Any]):
-    """Who nominated, for staff."""
-
-    id = serializers.UUIDField()
-    email = serializers.EmailField()
-    name = serializers.CharField(source="__str__")
-    company = serializers.CharField()
-
-
-class NomineeOutSerializer(serializers.Serializer[Any]):
-    """Who is nominated, for staff."""
-
-    id = serializers.UUIDField()
-    kind = serializers.CharField()
-    state = serializers.CharField()
-    name = serializers.CharField()
-    email = serializers.CharField()
-    slug = serializers.CharField(allow_null=True)
-    live_url = serializers.CharField()
-
-
-class DeliverySerializer(serializers.Serializer[Any]):
-    """How far the news is, for one contact."""
-
-    role = serializers.CharField()
-    email = serializers.CharField()
-    status = serializers.CharField()
-    attempts = serializers.IntegerField()
-    last_error = serializers.CharField()
-    synced_at = serializers.DateTimeField(allow_null=True)
-
-
-class NominationSerializer(serializers.ModelSerializer[Nomination]):
-    """A nomination in staff's list."""
-
-    category = serializers.CharField(source="category.slug")
-    nominator = NominatorOutSerializer()
-    nominee = NomineeOutSerializer()
-
-    class Meta:
-        model = Nomination
-        fields = ["id", "state", "category", "nominator", "nominee", "why", "source", "created_at", "approved_at"]
-
-
-class NominationDetailSerializer(NominationSerializer):
-    """A nomination with its notes and its delivery."""
-
-    delivery = DeliverySerializer(many=True)
-    live_url = serializers.CharField(source="nominee.live_url")
-
-    class Meta:
-        model = Nomination
-        fields = [*NominationSerializer.Meta.fields, "admin_notes", "duplicate_of", "live_url", "delivery"]
-
-
-class ApproveSerializer(StrictSerializer):
-    """What staff may set while approving."""
-
-    slug = serializers.CharField(max_length=180, required=False, allow_blank=True, default="")
-    admin_notes = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
-    nominee = serializers.UUIDField(required=False)
-
-
-class ApprovedSerializer(serializers.Serializer[Any]):
-    """The answer to an approval."""
-
-    id = serializers.UUIDField()
-    state = serializers.CharField()
-    approved_at = serializers.DateTimeField()
-    live_url = serializers.CharField(source="nominee.live_url")
-    nominee = NomineeOutSerializer()
-
-
-class RejectSerializer(StrictSerializer):
-    """Why a nomination is turned down."""
-
-    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
-
-
-class DuplicateSerializer(StrictSerializer):
-    """Which nomination says the same."""
-
-    of = serializers.UUIDField()
-
-
-class EmptySerializer(StrictSerializer):
-    """Nothing is needed."""
-
-
-class StateSerializer(serializers.Serializer[Any]):
-    """The answer to a decision."""
-
-    id = serializers.UUIDField()
-    state = serializers.CharField()
-
-
 class VoteInSerializer(StrictSerializer):
     """A vote as it comes in: category and nominee by slug."""
 
@@ -273,3 +155,48 @@ class VotedSerializer(serializers.Serializer[Any]):
     nominee = serializers.CharField()
     category = serializers.CharField()
     total_votes = serializers.IntegerField(allow_null=True)
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    """A nominee in one category; the total is null where the season does not show totals."""
+
+    category = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    total_votes = serializers.IntegerField(allow_null=True)
+
+
+class NomineePublicSerializer(serializers.ModelSerializer[Nominee]):
+    """A live nominee: no address, no phone."""
+
+    categories = StandingSerializer(many=True, source="standings")
+    why = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = Nominee
+        fields = [
+            "slug",
+            "name",
+            "kind",
+            "job_title",
+            "company",
+            "website",
+            "industry",
+            "company_size",
+            "linkedin_url",
+            "country",
+            "image",
+            "bio",
+            "achievements",
+            "why",
+            "categories",
+            "live_url",
+        ]
+
+
+class StatsSerializer(serializers.Serializer[Any]):
+    """Four numbers."""
+
+    nominees = serializers.IntegerField()
+    nominations = serializers.IntegerField()
+    votes = serializers.IntegerField()
+    categories = serializers.IntegerField()

@@ -1,0 +1,104 @@
+"""What staff send and read."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from nominations.models import Nomination
+from notifications.api.serializers import StrictSerializer
+
+
+class NominatorOutSerializer(serializers.Serializer[Any]):
+    """Who nominated, for staff."""
+
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    name = serializers.CharField(source="__str__")
+    company = serializers.CharField()
+
+
+class NomineeOutSerializer(serializers.Serializer[Any]):
+    """Who is nominated, for staff."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    state = serializers.CharField()
+    name = serializers.CharField()
+    email = serializers.CharField()
+    slug = serializers.CharField(allow_null=True)
+    live_url = serializers.CharField()
+
+
+class DeliverySerializer(serializers.Serializer[Any]):
+    """How far the news is, for one contact."""
+
+    role = serializers.CharField()
+    email = serializers.CharField()
+    status = serializers.CharField()
+    attempts = serializers.IntegerField()
+    last_error = serializers.CharField()
+    synced_at = serializers.DateTimeField(allow_null=True)
+
+
+class NominationSerializer(serializers.ModelSerializer[Nomination]):
+    """A nomination in staff's list."""
+
+    category = serializers.CharField(source="category.slug")
+    nominator = NominatorOutSerializer()
+    nominee = NomineeOutSerializer()
+
+    class Meta:
+        model = Nomination
+        fields = ["id", "state", "category", "nominator", "nominee", "why", "source", "created_at", "approved_at"]
+
+
+class NominationDetailSerializer(NominationSerializer):
+    """A nomination with its notes and its delivery."""
+
+    delivery = DeliverySerializer(many=True)
+    live_url = serializers.CharField(source="nominee.live_url")
+
+    class Meta:
+        model = Nomination
+        fields = [*NominationSerializer.Meta.fields, "admin_notes", "duplicate_of", "live_url", "delivery"]
+
+
+class ApproveSerializer(StrictSerializer):
+    """What staff may set while approving."""
+
+    slug = serializers.CharField(max_length=180, required=False, allow_blank=True, default="")
+    admin_notes = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
+    nominee = serializers.UUIDField(required=False)
+
+
+class ApprovedSerializer(serializers.Serializer[Any]):
+    """The answer to an approval."""
+
+    id = serializers.UUIDField()
+    state = serializers.CharField()
+    approved_at = serializers.DateTimeField()
+    live_url = serializers.CharField(source="nominee.live_url")
+    nominee = NomineeOutSerializer()
+
+
+class RejectSerializer(StrictSerializer):
+    """Why a nomination is turned down."""
+
+    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
+class DuplicateSerializer(StrictSerializer):
+    """Which nomination says the same."""
+
+    of = serializers.UUIDField()
+
+
+class EmptySerializer(StrictSerializer):
+    """Nothing is needed."""
+
+
+class StateSerializer(serializers.Serializer[Any]):
+    """The answer to a decision."""
+
+    id = serializers.UUIDField()
+    state = serializers.CharField()
