@@ -29,7 +29,8 @@ class Fields(HTMLParser):
         """Collect inputs while inside a form that posts to the page itself."""
         given = dict(attrs)
         if tag == "form":
-            self._posting = (given.get("method") or "").lower() == "post" and "logout" not in (given.get("action") or "")
+            method, action = (given.get("method") or "").lower(), given.get("action") or ""
+            self._posting = method == "post" and "logout" not in action
         if not self._posting or tag != "input" or not given.get("name"):
             return
         if given.get("type") in ("checkbox", "radio") and "checked" not in given:
