@@ -240,5 +240,6 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"laurel": {"level": "INFO"}},
+    # Django's own handlers would print everything a second time.
+    "loggers": {"django": {"handlers": [], "level": "WARNING"}},
 }
