@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.browser
 # Without these Chromium tries to call home, many times.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
 PUBLIC = ["/", "/nominate", "/nominate?category=best-recruiter", "/nominee/nia-known", "/nominee/nobody", "/api/docs"]
 STAFF = [
@@ -95,13 +97,21 @@ def test_a_stale_tab_ends_in_already_decided(browser: Browser, site: str) -> Non
 
 
 @pytest.mark.parametrize(("phone", "dark"), [(False, False), (False, True), (True, False), (True, True)])
-def test_no_page_scrolls_sideways_or_breaks_the_policy(browser: Browser, site: str, phone: bool, dark: bool) -> None:
+def test_no_page_bars_anybody_scrolls_sideways_or_breaks_the_policy(
+    browser: Browser, site: str, phone: bool, dark: bool
+) -> None:
     page = opened(browser, site, phone=phone, dark=dark)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if "Content Security" in message.text else None)
-    wide = []
+    wide, barred, broken = [], {}, {}
     for address in PUBLIC + STAFF:
+        complaints.clear()  # axe itself wrote styles into the page before
         page.goto(f"{site}{address}")
+        if complaints:
+            broken[address] = list(complaints)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wide.append(address)
-    assert (wide, complaints) == ([], [])
+        found = Axe().run(page, options=WCAG).response["violations"] if address != "/api/docs" else []
+        if found:
+            barred[address] = [(rule["id"], rule["nodes"][0]["html"]) for rule in found]
+    assert (wide, broken, barred) == ([], {}, {})
