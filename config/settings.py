@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from config.hosts import is_this_machine
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
@@ -103,8 +105,8 @@ Q_CLUSTER = {
     "workers": 3,
     "queue_limit": 3,
     "bulk": 1,
-    "timeout": 90,
-    "retry": 400,
+    "timeout": 150,
+    "retry": 600,
     "max_attempts": 5,
     "ack_failures": True,
     "poll": 0.05,
@@ -212,7 +214,7 @@ LOOPS_GROUPS = {
 }
 LOOPS_LISTS = {role: env.str(f"LOOPS_LIST_{role.upper()}", default="") for role in LOOPS_GROUPS}
 
-if not DEBUG and urlsplit(LOOPS_BASE_URL).hostname in {"localhost", "127.0.0.1", "::1"}:
+if not DEBUG and is_this_machine(urlsplit(LOOPS_BASE_URL).hostname or ""):
     raise ImproperlyConfigured("LOOPS_BASE_URL points at this machine while DEBUG is off: that is the sandbox.")
 
 # --- Text, time, files ---------------------------------------------------------------------------------------------

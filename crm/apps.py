@@ -8,3 +8,7 @@ class CrmConfig(AppConfig):
 
     name = "crm"
     verbose_name = "Businesses and people"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from crm import checks  # noqa: F401

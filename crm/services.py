@@ -16,8 +16,8 @@ from django.utils import timezone
 from crm.models import IdempotencyKey, RateGate, User, normal_email
 
 Answer = tuple[int, Any]
-RATE = re.compile(r"(\d+)/(s|sec|min|h|hour)")
-PERIODS = {"s": 1, "sec": 1, "min": 60, "h": 3600, "hour": 3600}
+RATE = re.compile(r"(\d+)/(s|sec|second|m|min|minute|h|hour)")
+PERIODS = {"s": 1, "m": 60, "h": 3600}
 REMEMBERED_FOR = timedelta(hours=48)
 
 
@@ -111,7 +111,7 @@ def parse_rate(rate: str) -> tuple[int, int]:
     match = RATE.fullmatch(rate)
     if not match or int(match[1]) == 0:
         raise ValueError(f"{rate!r} is not a rate such as 30/min")
-    return int(match[1]), PERIODS[match[2]]
+    return int(match[1]), PERIODS[match[2][0]]
 
 
 def forget_old_requests() -> None:

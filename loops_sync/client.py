@@ -1,6 +1,8 @@
 """The one place that speaks HTTP with Loops."""
 
 import os
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
@@ -145,10 +147,16 @@ def _message(response: Response) -> str:
     return ""
 
 
+def _seconds_until(date: str) -> float:
+    """HTTP allows a date as well."""
+    return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
+
+
 def _retry_after(response: Response) -> float | None:
     """Seconds; Loops documents no Retry-After, so it is honoured when it is there and makes sense."""
+    header = response.headers.get("Retry-After", "")
     try:
-        seconds = float(response.headers.get("Retry-After", ""))
-    except ValueError:
+        seconds = float(header) if header[:1].isdigit() else _seconds_until(header)
+    except (ValueError, TypeError):
         return None
     return min(seconds, LONGEST_PAUSE_SECONDS) if seconds >= 0 else None

@@ -31,7 +31,7 @@ class Contact(models.Model):
     """One person at Loops, by address. Carries the lease and the backoff, so that one worker speaks of them at a time.
 
     `accepted` is what Loops last accepted: `{}` while it has accepted nothing, null while that is unknown, because an
-    answer was lost. `in_doubt` while a worker speaks of them and has not yet noted how it ended.
+    answer was lost. `in_doubt` from just before a request about them until its end is noted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -160,7 +160,7 @@ class Relay(models.Model):
     unauthorized_at = models.DateTimeField(null=True)
     next_probe_at = models.DateTimeField(null=True)
     consecutive_failures = models.PositiveIntegerField(default=0)
-    last_failed_contact = models.UUIDField(null=True)
+    outage_signs = models.PositiveIntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=500, blank=True)
     swept_at = models.DateTimeField(null=True)
@@ -180,7 +180,7 @@ class Relay(models.Model):
     @property
     def is_out(self) -> bool:
         """Several contacts in a row could not be delivered: it is Loops, not a contact."""
-        return self.consecutive_failures >= self.OUT_AFTER
+        return self.outage_signs >= self.OUT_AFTER
 
     @property
     def is_stopped(self) -> bool:

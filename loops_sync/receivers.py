@@ -71,7 +71,10 @@ def person_about_to_change(sender: type[Model], instance: Any, raw: bool, update
     """Remember the old address: that contact loses what the new one gets."""
     if raw or instance._state.adding or (update_fields is not None and "email" not in update_fields):
         return
-    instance.email_before = sender._default_manager.filter(pk=instance.pk).values_list("email", flat=True).first()
+    rows = sender._default_manager.filter(pk=instance.pk)
+    if transaction.get_connection().in_atomic_block:  # two corrections at once must see each other
+        rows = rows.select_for_update(no_key=True)
+    instance.email_before = rows.values_list("email", flat=True).first()
 
 
 @receiver(post_save, sender=Nominator)

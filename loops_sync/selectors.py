@@ -13,6 +13,7 @@ from loops_sync.models import Contact, OutboxEntry, Relay, SyncAttempt
 from nominations.models import Nomination, Nominator, Nominee, Vote, Voter
 
 HEARTBEAT_SECONDS = 150
+MOST_FAILURES = 5
 SILENT_AFTER = timedelta(minutes=5)
 LOWEST_SUCCESS_RATE = 0.9
 
@@ -145,7 +146,7 @@ def _trouble() -> str:
     if line.is_unauthorized:
         return "Loops refuses our API key: nothing is sent until it is mended."
     silent = line.failing_since is not None and timezone.now() - line.failing_since > SILENT_AFTER
-    if line.is_out or silent:
+    if line.consecutive_failures > MOST_FAILURES or silent:
         return "Loops is out of reach: messages wait, and go out by themselves when it is back."
     rate = success_rate()
     if rate is not None and rate < LOWEST_SUCCESS_RATE:

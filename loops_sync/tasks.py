@@ -35,11 +35,13 @@ def queue_sweep() -> None:
 
 def sync_contact(contact_id: str) -> None:
     """Tell Loops about one contact."""
+    services.note_alive()
     services.sync_contact(UUID(contact_id))
 
 
 def sweep() -> None:
     """Deliver whatever a crash, a backoff or an outage left; again if there is more, with help if it is much."""
+    services.note_alive()
     seat = services.take_sweep()
     if seat is None:
         return

@@ -8,3 +8,7 @@ class NominationsConfig(AppConfig):
 
     name = "nominations"
     verbose_name = "Awards"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from nominations import checks  # noqa: F401

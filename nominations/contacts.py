@@ -8,11 +8,23 @@ from django.utils.text import slugify
 
 SLUG_LENGTH = 180
 LINKEDIN_LENGTH = 300
+DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def slug_of(name: str) -> str:
     """The address form of a name in any script: `ABC Company Ltd.` is `abc-company-ltd`."""
-    return slugify(anyascii(name))[:SLUG_LENGTH].strip("-") or "nominee"
+    return slugify(anyascii(name).replace("_", "-"))[:SLUG_LENGTH].strip("-") or "nominee"
+
+
+def visible_name(text: str) -> str:
+    """The name without characters that turn the direction of the text around it; "" for a blank.
+
+    Raises ValidationError for one in which there is nothing to read.
+    """
+    text = "".join(character for character in text if character not in DIRECTION_MARKS).strip()
+    if text and not any(character.isalnum() for character in text):
+        raise ValidationError("Enter a name that can be read.")
+    return text
 
 
 def normal_linkedin(text: str) -> str:

@@ -4,7 +4,7 @@ from loops_sync.services.backfill import queue_missed_approvals
 from loops_sync.services.batches import Tally
 from loops_sync.services.delivery import drain, sync_contact
 from loops_sync.services.outbox import discard_entries, purge_old, record_change, retry_entries
-from loops_sync.services.relay import probe_if_due, take_sweep, yield_sweep
+from loops_sync.services.relay import note_alive, probe_if_due, take_sweep, yield_sweep
 from loops_sync.services.verify import Check, verify
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Tally",
     "discard_entries",
     "drain",
+    "note_alive",
     "probe_if_due",
     "purge_old",
     "queue_missed_approvals",

@@ -32,10 +32,11 @@ def queue_missed_approvals(*, since: date | None = None, limit: int | None = Non
     still waiting gets no second one, so running it twice queues nothing new.
     """
     missed = Missed()
+    waiting: set[str] = set()
     for nominations in _chunks(since):
         emails = {email for nomination in nominations for email in emails_of(nomination)}
         wrong = wrong_contacts(emails)
-        waiting = _waiting(wrong)
+        waiting |= _waiting(wrong)
         for nomination in nominations:
             astray = [email for email in emails_of(nomination) if email in wrong]
             if not astray:

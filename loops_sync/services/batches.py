@@ -1,28 +1,22 @@
 """Contacts taken together by one worker, and what it writes of them."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from loops_sync import selectors
-from loops_sync.contacts import Properties
 from loops_sync.models import Contact, ContactQuerySet, OutboxEntry, SyncAttempt
 from loops_sync.selectors import Person
+from loops_sync.services.outbox import record_change
 from loops_sync.services.pace import LONGEST_WAIT_SECONDS
 
-SETTLE_SENT = f"""
-    UPDATE {Contact._meta.db_table}
-    SET accepted = %s, synced_at = %s, in_doubt = FALSE, next_attempt_at = NULL, failures = 0, last_error = ''
-    WHERE id = %s AND leased_until = %s
-"""  # noqa: S608 - the table's own name
 WINDOW = 4
 # For a busy machine and a database whose writers queue.
 GRACE = timedelta(seconds=3)
@@ -51,8 +45,8 @@ class Tally:
 class Batch:
     """Contacts leased together, and what is known of them.
 
-    Each delivery is noted on its contact at once, entries and leases are settled about once a second: a worker that is
-    killed in between leaves contacts that are not in doubt, for which the next one finds nothing to send.
+    Each delivery is noted on its contact before and after, entries and leases about once a second: a worker that is
+    killed leaves one contact in doubt, and for those it had delivered the next one finds nothing to send.
     """
 
     contacts: Sequence[Contact]
@@ -77,31 +71,33 @@ def longest_turn() -> timedelta:
 def oldest_due(count: int) -> ContactQuerySet:
     """The contacts of the oldest entries that are due, oldest first, without looking at the whole queue.
 
-    Several times as many as asked for, so that workers who look at the same moment find different ones.
+    Those who failed before come when nobody else is due, so that they delay nobody. Several times as many as asked
+    for, so that workers who look at the same moment find different ones.
     """
     now = timezone.now()
-    entries = OutboxEntry.objects.open().filter(
+    due = OutboxEntry.objects.open().filter(
         Q(contact__leased_until=None) | Q(contact__leased_until__lt=now),
         Q(contact__next_attempt_at=None) | Q(contact__next_attempt_at__lte=now),
     )
-    ids = entries.order_by("id").values_list("contact_id", flat=True)[: count * WINDOW]
+    window = due.order_by("id").values_list("contact_id", flat=True)
+    ids = set(window.filter(contact__failures=0)[: count * WINDOW]) or set(window[: count * WINDOW])
     oldest = OutboxEntry.objects.open().filter(contact=OuterRef("pk")).order_by("id").values("pk")[:1]
-    return Contact.objects.filter(pk__in=set(ids)).annotate(oldest=Subquery(oldest)).order_by("oldest")
+    return Contact.objects.filter(pk__in=ids).annotate(oldest=Subquery(oldest)).order_by("oldest")
 
 
 def lease(chosen: ContactQuerySet, tally: Tally, count: int) -> Batch:
     """Take the contacts that nobody speaks of, and note their entries before their state is read.
 
-    A lease that lapsed is a worker that died: of contacts it left in doubt, nobody knows what Loops holds.
+    Of contacts that a worker left in doubt, nobody knows what Loops holds.
     """
     now = timezone.now()
     until = now + 2 * longest_turn()
     with transaction.atomic():
-        contacts = list(chosen.due(now).select_for_update(skip_locked=True, of=("self",))[:count])
+        contacts = list(chosen.due(now).select_for_update(skip_locked=True, no_key=True, of=("self",))[:count])
         ids = [contact.pk for contact in contacts]
         doubtful = [contact for contact in contacts if contact.in_doubt]
         Contact.objects.filter(pk__in=[contact.pk for contact in doubtful]).update(accepted=None)
-        Contact.objects.filter(pk__in=ids).update(leased_until=until, in_doubt=True)
+        Contact.objects.filter(pk__in=ids).update(leased_until=until)
     for contact in doubtful:
         contact.accepted = None
     entries: dict[UUID, list[OutboxEntry]] = {contact_id: [] for contact_id in ids}
@@ -140,42 +136,26 @@ def flush(batch: Batch) -> None:
     batch.finished, batch.delivered, batch.attempts = {}, [], []
 
 
-@contextmanager
-def relaxed() -> Iterator[None]:
-    """PostgreSQL need not wait for its disk at each commit here.
+def begin(batch: Batch, contact: Contact) -> bool:
+    """Note that a request is about to be made: from here on a dead worker leaves the contact in doubt.
 
-    What a power loss takes back is in doubt again, and is at worst told to Loops a second time.
+    False when the lease was lost to another worker, and nothing may be sent.
     """
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit TO off")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SET synchronous_commit TO DEFAULT")
+    return bool(_mine(batch, [contact.pk]).update(in_doubt=True))
 
 
 def settle(batch: Batch, contact: Contact, **values: object) -> None:
-    """Note on the contact how it ended, unless the lease was lost to another worker."""
-    _mine(batch, [contact.pk]).update(in_doubt=False, **values)
+    """Note on the contact how it ended.
 
-
-def settle_sent(batch: Batch, contact: Contact, properties: Properties) -> None:
-    """Note what Loops has accepted. By hand, because this runs once a request: the ORM takes twice as long."""
-    fields = Contact._meta
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SETTLE_SENT,
-            [
-                fields.get_field("accepted").get_db_prep_value(properties, connection),
-                fields.get_field("synced_at").get_db_prep_value(timezone.now(), connection),
-                fields.get_field("id").get_db_prep_value(contact.pk, connection),
-                fields.get_field("leased_until").get_db_prep_value(batch.leased_until, connection),
-            ],
-        )
+    If the lease was lost meanwhile, the request may have overtaken another worker's: then nobody knows what Loops
+    holds, and the contact is told again.
+    """
+    with transaction.atomic():
+        if _mine(batch, [contact.pk]).update(in_doubt=False, **values):
+            return
+        lost = Contact.objects.filter(pk=contact.pk)
+        lost.update(accepted=None, in_doubt=True, leased_until=None)
+        record_change("resync", [contact.email])
 
 
 def _mine(batch: Batch, ids: Sequence[UUID]) -> ContactQuerySet:
@@ -188,4 +168,4 @@ def release(batch: Batch, ids: list[UUID]) -> None:
         return
     noted = [entry.pk for contact_id in ids for entry in batch.entries[contact_id]]
     OutboxEntry.objects.filter(pk__in=noted, status=Status.PROCESSING).update(status=Status.PENDING)
-    _mine(batch, ids).update(leased_until=None, in_doubt=False)
+    _mine(batch, ids).update(leased_until=None)

@@ -17,24 +17,24 @@ from loops_sync.services import relay
 from loops_sync.services.batches import (
     Batch,
     Tally,
+    begin,
     finish,
     flush,
     lease,
     longest_turn,
     oldest_due,
-    relaxed,
     release,
     settle,
-    settle_sent,
 )
 from loops_sync.services.pace import LONGEST_WAIT_SECONDS, Stop, pause_all, wait_for_slot
 
 # With the limit on, a batch is about a second's work, so that fresh news never waits long for a leased contact.
 BATCH, BATCH_UNLIMITED = 10, 200
 FLUSH_SECONDS = 1.0
-MOST_PAUSES = 10
+MOST_PAUSES, SHORTEST_PAUSE = 10, 0.1
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 30, 3600
 DEAD_AFTER_ATTEMPTS, DEAD_AFTER = 10, timedelta(hours=24)
+WELL: dict[str, object] = {"next_attempt_at": None, "failures": 0, "last_error": ""}
 Status, Outcome = OutboxEntry.Status, OutboxEntry.Outcome
 
 
@@ -56,11 +56,6 @@ def drain(*, limit: int | None = None, seconds: float | None = None) -> Tally:
 
     `limit` counts contacts. Entries wait while syncing is off or the line is stopped.
     """
-    with relaxed():
-        return _drain(limit, seconds)
-
-
-def _drain(limit: int | None, seconds: float | None) -> Tally:
     tally = Tally()
     ends_at = None if seconds is None else time.monotonic() + seconds
     while relay.is_open():
@@ -80,6 +75,7 @@ def _run_batch(chosen: ContactQuerySet, tally: Tally, count: int) -> bool:
     if not batch.contacts:
         return False
     done: set[UUID] = set()
+    rest: float | None = None
     try:
         for contact in batch.contacts:
             if timezone.now() + longest_turn() > batch.leased_until:
@@ -89,28 +85,30 @@ def _run_batch(chosen: ContactQuerySet, tally: Tally, count: int) -> bool:
             if time.monotonic() - batch.flushed_at > FLUSH_SECONDS:
                 flush(batch)
     except Stop as stop:
-        time.sleep(stop.seconds)
-        return stop.seconds > 0
+        rest = stop.seconds
     finally:
         flush(batch)
         release(batch, [contact.pk for contact in batch.contacts if contact.pk not in done])
     tally.contacts += len(done)
-    return True
+    time.sleep(rest or 0)
+    return rest is None or rest > 0
 
 
 def _deliver(batch: Batch, contact: Contact) -> None:
     """Send what the contact is now, unless Loops accepted just that. Raises Stop when the line has to rest."""
     properties = properties_of(batch.people[contact.email], user_id=str(contact.pk))
     if contact.is_as(properties):
-        settle(batch, contact)
+        settle(batch, contact, **WELL)
         finish(batch, contact, Outcome.UNCHANGED)
         return
     wait_for_slot()
+    if not begin(batch, contact):
+        return
     error = _send(batch, contact, body_of(properties, contact.accepted, first_time=contact.synced_at is None))
     if error is not None:
         _fail(batch, contact, error)
         return
-    settle_sent(batch, contact, properties)
+    settle(batch, contact, accepted=properties, synced_at=timezone.now(), **WELL)
     if batch.is_troubled:
         relay.note_success()
         batch.is_troubled = False
@@ -135,15 +133,19 @@ def _send(batch: Batch, contact: Contact, body: Properties) -> client.LoopsError
 def _fail(batch: Batch, contact: Contact, error: client.LoopsError) -> None:
     """Later, never, or nobody: by the error table. A 429 and a refused key burn no attempt."""
     if error.is_throttled:
+        settle(batch, contact)
         raise Stop(_pause(batch.tally, error))
-    if error.is_unauthorized:
-        relay.note_failure(error, None)
-        raise Stop
     if error.permanent:
         _bury(batch, contact, error)
         return
+    is_new = contact.failures == 0
+    if error.is_unauthorized:
+        # It steps back all the same: should Loops refuse this one only, the others go first when the line is open.
+        _step_back(batch, contact, error, accepted=contact.accepted)
+        relay.note_failure(error, is_new=is_new)
+        raise Stop
     _postpone(batch, contact, error)
-    relay.note_failure(error, contact.pk)
+    relay.note_failure(error, is_new=is_new)
     batch.is_troubled = True
     if not relay.is_open():
         raise Stop
@@ -151,7 +153,7 @@ def _fail(batch: Batch, contact: Contact, error: client.LoopsError) -> None:
 
 def _pause(tally: Tally, error: client.LoopsError) -> float:
     """Hold every worker back, longer each time: the seconds this run may wait itself, 0 when it had better end."""
-    seconds = 2.0**tally.throttled if error.retry_after is None else error.retry_after
+    seconds = 2.0**tally.throttled if error.retry_after is None else max(error.retry_after, SHORTEST_PAUSE)
     tally.throttled += 1
     pause_all(seconds)
     return seconds if seconds <= LONGEST_WAIT_SECONDS and tally.throttled < MOST_PAUSES else 0.0
@@ -174,33 +176,35 @@ def _postpone(batch: Batch, contact: Contact, error: client.LoopsError) -> None:
         if entry.attempts + 1 >= DEAD_AFTER_ATTEMPTS and now - entry.created_at >= DEAD_AFTER
     ]
     later = [entry.pk for entry in entries if entry.pk not in dead]
-    accepted = None if error.leaves_unknown else contact.accepted
     with transaction.atomic():
         _mark_dead(dead, error)
-        OutboxEntry.objects.filter(pk__in=later).update(
+        OutboxEntry.objects.filter(pk__in=later, status=Status.PROCESSING).update(
             status=Status.PENDING, attempts=F("attempts") + 1, last_error=str(error)
         )
-        next_attempt_at = now + timedelta(seconds=backoff_seconds(contact.failures))
-        settle(
-            batch,
-            contact,
-            leased_until=None,
-            last_error=str(error),
-            failures=contact.failures + 1,
-            next_attempt_at=next_attempt_at,
-            accepted=accepted,
-        )
+        _step_back(batch, contact, error, accepted=None if error.leaves_unknown else contact.accepted)
     batch.tally.count("dead", len(dead))
     batch.tally.count("retried", len(later))
 
 
+def _step_back(batch: Batch, contact: Contact, error: client.LoopsError, *, accepted: object) -> None:
+    settle(
+        batch,
+        contact,
+        leased_until=None,
+        last_error=str(error),
+        failures=contact.failures + 1,
+        next_attempt_at=timezone.now() + timedelta(seconds=backoff_seconds(contact.failures)),
+        accepted=accepted,
+    )
+
+
 def backoff_seconds(failures: int) -> float:
     """30 s doubling to an hour, spread by a quarter either way, so that those who failed together do not return so."""
-    steady = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10), LONGEST_BACKOFF_SECONDS)
-    return steady * random.uniform(0.75, 1.25)  # noqa: S311 - spreading load, not guarding a secret
+    steady = FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10)
+    return min(steady, LONGEST_BACKOFF_SECONDS / 1.25) * random.uniform(0.75, 1.25)  # noqa: S311 - spreading load, not guarding a secret
 
 
 def _mark_dead(ids: list[int], error: client.LoopsError) -> None:
-    OutboxEntry.objects.filter(pk__in=ids).update(
+    OutboxEntry.objects.filter(pk__in=ids, status=Status.PROCESSING).update(
         status=Status.DEAD, attempts=F("attempts") + 1, last_error=str(error), finished_at=timezone.now()
     )

@@ -40,12 +40,20 @@ def record_change(event_type: str, emails: Iterable[str], *, reference: Model | 
 
 def retry_entries(entries: QuerySet[OutboxEntry]) -> list[UUID]:
     """Give dead entries, and waiting ones in their backoff, a new start now: the ids of their contacts."""
-    chosen = entries.filter(status__in=[Status.DEAD, Status.PENDING])
     with transaction.atomic():
-        contact_ids = list(chosen.order_by().values_list("contact_id", flat=True).distinct())
-        chosen.update(status=Status.PENDING, attempts=0, outcome="", finished_at=None)
-        Contact.objects.filter(pk__in=contact_ids).update(next_attempt_at=None, failures=0)
+        ids, contact_ids = _locked(entries)
+        OutboxEntry.objects.filter(pk__in=ids).update(status=Status.PENDING, attempts=0, outcome="", finished_at=None)
+        contacts = Contact.objects.filter(pk__in=contact_ids)
+        list(contacts.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+        contacts.update(next_attempt_at=None, failures=0)
     return contact_ids
+
+
+def _locked(entries: QuerySet[OutboxEntry]) -> tuple[list[int], list[UUID]]:
+    """The dead and waiting ones that nobody else has in hand, and their contacts. Never waits for a lock."""
+    chosen = entries.filter(status__in=[Status.DEAD, Status.PENDING]).order_by("id")
+    rows = list(chosen.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "contact_id"))
+    return [pk for pk, _contact in rows], sorted({contact for _pk, contact in rows})
 
 
 def discard_entries(entries: QuerySet[OutboxEntry], *, reason: str) -> int:
@@ -55,12 +63,14 @@ def discard_entries(entries: QuerySet[OutboxEntry], *, reason: str) -> int:
     """
     if not reason.strip():
         raise ValidationError("Say why they are discarded.", code="reason_required")
-    return entries.filter(status__in=[Status.DEAD, Status.PENDING]).update(
-        status=Status.DONE,
-        outcome=OutboxEntry.Outcome.DISCARDED,
-        last_error=f"Discarded: {reason.strip()}"[:500],
-        finished_at=timezone.now(),
-    )
+    with transaction.atomic():
+        ids, _contact_ids = _locked(entries)
+        return OutboxEntry.objects.filter(pk__in=ids).update(
+            status=Status.DONE,
+            outcome=OutboxEntry.Outcome.DISCARDED,
+            last_error=f"Discarded: {reason.strip()}"[:500],
+            finished_at=timezone.now(),
+        )
 
 
 def purge_old() -> None:

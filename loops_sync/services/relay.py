@@ -1,7 +1,6 @@
 """How the line to Loops is, as all workers see it."""
 
 from datetime import timedelta
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -11,8 +10,10 @@ from django.utils import timezone
 from loops_sync import client, selectors
 from loops_sync.models import Contact, Relay, SweepSeat
 
+MOST_REFUSALS = 3
 PROBE_EVERY = timedelta(seconds=60)
-SWEEP_LEASE = timedelta(seconds=80)
+# Longer than a sweep and its last batch can take.
+SWEEP_LEASE = timedelta(seconds=180)
 # One worker waiting for each answer would not reach ten requests a second over a real distance.
 SEATS = (1, 2)
 
@@ -24,31 +25,37 @@ def is_open() -> bool:
 
 def note_success() -> None:
     """The line works. After an outage everybody's backoff ends: it was Loops, not they."""
-    was_out = selectors.relay().is_out
+    line, now = selectors.relay(), timezone.now()
     Relay.objects.filter(Q(consecutive_failures__gt=0) | Q(unauthorized_at__isnull=False), pk=1).update(
         consecutive_failures=0,
-        last_failed_contact=None,
+        outage_signs=0,
         failing_since=None,
         unauthorized_at=None,
         next_probe_at=None,
         last_error="",
     )
-    if was_out:
-        Contact.objects.filter(next_attempt_at__gt=timezone.now()).update(next_attempt_at=None)
+    waiting = Contact.objects.filter(next_attempt_at__gt=now)
+    if line.is_out:
+        waiting.update(next_attempt_at=None)
+    elif line.is_unauthorized:  # but not for one that Loops refuses again and again while the key is good
+        waiting.filter(failures__lt=MOST_REFUSALS).update(next_attempt_at=None)
 
 
-def note_failure(error: client.LoopsError, contact_id: UUID | None) -> None:
-    """A contact could not be delivered, or a probe failed. One contact failing again is no second sign of outage."""
+def note_failure(error: client.LoopsError, *, is_new: bool) -> None:
+    """A contact could not be delivered, or a probe failed.
+
+    Only a new failure is a sign of an outage: contacts that have failed before say nothing new of the line.
+    """
     now = timezone.now()
     with transaction.atomic():
-        line = Relay.objects.select_for_update().get_or_create(pk=1)[0]
+        Relay.objects.bulk_create([Relay(pk=1)], ignore_conflicts=True)
+        line = Relay.objects.select_for_update().get(pk=1)
         line.last_error = str(error)
         line.failing_since = line.failing_since or now
         if error.is_unauthorized:
             line.unauthorized_at = line.unauthorized_at or now
-        if contact_id is None or contact_id != line.last_failed_contact:
-            line.consecutive_failures += 1
-            line.last_failed_contact = contact_id
+        line.consecutive_failures += 1
+        line.outage_signs += is_new
         if line.is_stopped:
             line.next_probe_at = now + PROBE_EVERY
         line.save()
@@ -64,16 +71,20 @@ def probe_if_due(*, now: bool = False) -> None:
     try:
         client.check_key()
     except client.LoopsError as error:
-        note_failure(error, None)
+        note_failure(error, is_new=True)
     else:
         note_success()
 
 
-def take_sweep() -> int | None:
-    """Note that a worker is alive, and take a seat among those who sweep: its number, None when all are taken."""
-    now = timezone.now()
+def note_alive() -> None:
+    """A worker is at work."""
     Relay.objects.bulk_create([Relay(pk=1)], ignore_conflicts=True)
-    Relay.objects.filter(pk=1).update(swept_at=now)
+    Relay.objects.filter(pk=1).update(swept_at=timezone.now())
+
+
+def take_sweep() -> int | None:
+    """Take a seat among those who sweep: its number, None when all are taken."""
+    now = timezone.now()
     SweepSeat.objects.bulk_create([SweepSeat(number=number) for number in SEATS], ignore_conflicts=True)
     for number in SEATS:
         free = SweepSeat.objects.filter(Q(taken_until=None) | Q(taken_until__lt=now), pk=number)

@@ -56,7 +56,7 @@ class NominationFilter(filters.FilterSet):  # type: ignore[misc]
 
     state = filters.ChoiceFilter(choices=Nomination.State.choices)
     category = filters.CharFilter(field_name="category__slug")
-    kind = filters.CharFilter(field_name="nominee__kind")
+    kind = filters.ChoiceFilter(field_name="nominee__kind", choices=Nominee.Kind.choices)
     q = filters.CharFilter(method="search")
 
     def search(self, rows: QuerySet[Nomination], name: str, value: str) -> QuerySet[Nomination]:
@@ -174,11 +174,11 @@ class WithdrawView(StaffView):
     """Withdraw."""
 
     @extend_schema(
-        request=shapes.EmptySerializer, responses=shapes.StateSerializer, operation_id="withdraw_nomination"
+        request=shapes.DecisionSerializer, responses=shapes.StateSerializer, operation_id="withdraw_nomination"
     )
     def post(self, request: Request, id: str) -> Response:
         """409 `already_decided`."""
-        self.read(request, shapes.EmptySerializer)
+        self.read(request, shapes.DecisionSerializer)
         return _state(services.withdraw_nomination(self.nomination(), by=self.staff))
 
 
@@ -196,10 +196,12 @@ class DuplicateView(StaffView):
 class ReopenView(StaffView):
     """Take a decision back."""
 
-    @extend_schema(request=shapes.EmptySerializer, responses=shapes.StateSerializer, operation_id="reopen_nomination")
+    @extend_schema(
+        request=shapes.DecisionSerializer, responses=shapes.StateSerializer, operation_id="reopen_nomination"
+    )
     def post(self, request: Request, id: str) -> Response:
         """409 `already_decided` when there is nothing to take back."""
-        self.read(request, shapes.EmptySerializer)
+        self.read(request, shapes.DecisionSerializer)
         return _state(services.reopen_nomination(self.nomination(), by=self.staff))
 
 

@@ -104,7 +104,9 @@ def similar_nominees(nomination: Nomination) -> list[tuple[Nominee, int]]:
 
 def _locked(nomination: Nomination) -> Nomination:
     lock_season(nomination.season_id)
-    return Nomination.objects.select_for_update(of=("self",)).complete().get(pk=nomination.pk)
+    # With its people: an address corrected at this moment is either seen here, or sees what is decided here.
+    rows = Nomination.objects.select_for_update(of=("self", "nominee", "nominator"), no_key=True)
+    return rows.complete().get(pk=nomination.pk)
 
 
 def _take_out(
@@ -158,7 +160,7 @@ def _suspend_if_last(nominee: Nominee) -> None:
 def _join(nomination: Nomination, nominee: Nominee) -> None:
     """Give the nomination to a nominee that exists, whose blanks the draft may fill."""
     # As it is under the lock: since the caller read it, it may have got its slug.
-    nominee = Nominee.objects.get(pk=nominee.pk)
+    nominee = Nominee.objects.select_for_update(no_key=True).get(pk=nominee.pk)
     if nominee.kind != nomination.nominee.kind or nominee.state == Nominee.State.MERGED:
         raise ValidationError({"nominee": [f"Choose a {nomination.nominee.kind} that is not merged."]})
     same = Nomination.objects.filter(

@@ -78,16 +78,22 @@ NORMAL_FORMS: dict[str, Callable[[str], str]] = {
     "email": _normal_email,
     "phone": normal_phone,
     "linkedin_url": contacts.normal_linkedin,
+    "first_name": contacts.visible_name,
+    "last_name": contacts.visible_name,
+    "company_name": contacts.visible_name,
 }
 
 
 def fill_blanks(row: Person | Nominee, fields: Fields) -> None:
-    """Save those of the fields that the row has no value for."""
+    """Save those of the fields that the row has no value for.
+
+    Without a signal of its own: it is part of a submission, a vote or an approval, and those are told.
+    """
     news = {name: value for name, value in fields.items() if value and not getattr(row, name)}
     for name, value in news.items():
         setattr(row, name, value)
     if news:
-        row.save(update_fields=list(news))
+        type(row)._default_manager.filter(pk=row.pk).update(**news)
 
 
 def _find_or_add_nominee(author: Nominator, category: Category, season: Season, fields: Fields) -> Nominee:

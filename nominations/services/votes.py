@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from nominations import selectors
-from nominations.models import Category, Nominee, Vote, Voter
+from nominations.models import Category, Nominee, Season, Vote, Voter
 from nominations.services.nominations import find_or_add_person
 
 
@@ -23,24 +23,31 @@ def cast_vote(
         raise ValidationError(season.voting_closed_message, code="voting_closed")
     if not category.is_active:
         raise ValidationError({"category": ["This category takes no votes."]})
-    live = nominee is not None and nominee.state == Nominee.State.LIVE
-    if nominee is None or not live or not selectors.stands_in(nominee, category, season):
-        raise ValidationError("There is no such nominee in this category.", code="not_live")
-    try:
-        with transaction.atomic():
-            person = find_or_add_person(Voter, voter)
-            vote = Vote(
-                season=season,
-                category=category,
-                nominee=nominee,
-                voter=person,
-                ip_prefix=network_of(address),
-                user_agent=user_agent[:300],
-            )
-            vote.save(force_insert=True)
-    except IntegrityError as error:
-        raise ValidationError("You have already voted in this category.", code="already_voted") from error
+    with transaction.atomic():
+        standing = _standing(nominee, category, season)
+        vote = Vote(
+            season=season,
+            category=category,
+            nominee=standing,
+            voter=find_or_add_person(Voter, voter),
+            ip_prefix=network_of(address),
+            user_agent=user_agent[:300],
+        )
+        try:
+            with transaction.atomic():
+                vote.save(force_insert=True)
+        except IntegrityError as error:
+            raise ValidationError("You have already voted in this category.", code="already_voted") from error
     return vote
+
+
+def _standing(nominee: Nominee | None, category: Category, season: Season) -> Nominee:
+    """The nominee, locked, so that nobody takes them out between this look and the vote."""
+    rows = Nominee.objects.live().select_for_update(no_key=True)
+    found = rows.filter(pk=nominee.pk).first() if nominee is not None else None
+    if found is None or not selectors.stands_in(found, category, season):
+        raise ValidationError("There is no such nominee in this category.", code="not_live")
+    return found
 
 
 def network_of(address: str) -> str:

@@ -67,7 +67,7 @@ def test_home_tells_what_is_open(staff_client: Client) -> None:
     [
         ({}, "Working"),
         ({"unauthorized_at": timezone.now()}, "Key refused"),
-        ({"consecutive_failures": 3}, "Out of reach"),
+        ({"outage_signs": 3}, "Out of reach"),
     ],
 )
 def test_home_tells_how_the_line_is(

@@ -1,6 +1,7 @@
 """Every refusal of the API in its exact shape, asked at the front door."""
 
 import json
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -37,8 +38,15 @@ def test_nested_missing_fields_are_named_where_they_belong() -> None:
 
 
 def test_unknown_fields_are_refused_by_name() -> None:
-    body = builders.submission(state="approved", surprise=1)
-    assert said(post(NOMINATIONS, body)) == (400, {"state": ["Unknown field."], "surprise": ["Unknown field."]})
+    body = builders.submission(source="page", surprise=1)
+    assert said(post(NOMINATIONS, body)) == (400, {"source": ["Unknown field."], "surprise": ["Unknown field."]})
+
+
+def test_answer_sent_back_as_a_body_changes_nothing_of_what_only_staff_decide() -> None:
+    body = builders.submission(state="approved", id=str(uuid4()), created_at="2020-01-01T00:00:00Z")
+    status, answer = said(post(NOMINATIONS, body))
+    assert (status, answer["state"]) == (201, "submitted")
+    assert answer["id"] != body["id"]
 
 
 def test_nested_unknown_field_is_refused_by_name() -> None:

@@ -107,7 +107,7 @@ def test_verify_is_healthy_after_a_drain(loops: RunningSandbox) -> None:
     code, found = verified("--remote")
     assert (code, {name: check["state"] for name, check in found.items()}) == (
         0,
-        {"line": "ok", "dead": "ok", "accepted": "ok", "remote": "ok"},
+        {"line": "ok", "dead": "ok", "unheard": "ok", "accepted": "ok", "remote": "ok"},
     )
 
 
@@ -163,3 +163,22 @@ def test_commands_explain_themselves(name: str, capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         call_command(name, "--help")
     assert "Loops" in capsys.readouterr().out
+
+
+def test_verify_finds_people_nobody_told_loops_about() -> None:
+    builders.submitted()
+    OutboxEntry.objects.all().delete()
+    Contact.objects.all().delete()
+    code, found = verified()
+    assert (code, found["unheard"]["state"], found["unheard"]["count"]) == (1, "drift", 1)
+
+
+def test_verify_does_not_call_waiting_news_right(settings: Settings) -> None:
+    settings.LOOPS_SYNC_ENABLED = False
+    builders.approved()
+    assert verified()[0] == 1
+
+
+def test_verify_is_broken_without_a_key(settings: Settings) -> None:
+    settings.LOOPS_API_KEY = ""
+    assert verified()[0] == 2

@@ -1,8 +1,10 @@
 """From a decision to Loops, over real HTTP to the stateful sandbox."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+import requests
 import time_machine
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -234,7 +236,7 @@ def test_an_entry_dies_after_ten_attempts_and_a_day(loops: RunningSandbox) -> No
     now = timezone.now()
     for attempt in range(1, 14):
         with time_machine.travel(now + timedelta(hours=2 * attempt)):
-            Relay.objects.update(consecutive_failures=0)
+            Relay.objects.update(outage_signs=0)
             services.drain()
         entry = OutboxEntry.objects.get()
         assert (entry.attempts, entry.status) == (attempt, "dead" if attempt >= 12 else "pending")
@@ -296,9 +298,9 @@ def test_a_refused_key_stops_the_line_and_burns_no_attempt(loops: RunningSandbox
 def test_a_429_burns_no_attempt_and_the_run_goes_on_after_it(loops: RunningSandbox) -> None:
     builders.submitted()
     loops.set_fault("rate_limited", times=1, retry_after=0)
-    assert services.drain().succeeded == 0
-    assert set(OutboxEntry.objects.values_list("status", "attempts")) == {("pending", 0)}
     assert services.drain().succeeded == 1
+    assert [seen.status for seen in loops.requests] == [429, 200]
+    assert set(OutboxEntry.objects.values_list("status", "attempts")) == {("done", 1)}
 
 
 def test_a_long_retry_after_holds_every_worker(loops: RunningSandbox, settings: Settings) -> None:
@@ -383,3 +385,92 @@ def test_fixtures_write_no_entries() -> None:
     for row in serializers.deserialize("json", text):
         row.save()
     assert OutboxEntry.objects.count() == before
+
+
+def test_three_contacts_that_always_fail_delay_nobody(loops: RunningSandbox) -> None:
+    loops.set_fault("server_error", match="poison")
+    for number in range(3):
+        builders.submitted(by=builders.person(email=f"poison{number}@example.org"))
+    now = timezone.now()
+    for minute in range(1, 4):
+        with time_machine.travel(now + timedelta(minutes=2 * minute)):
+            services.probe_if_due()
+            services.drain()
+    with time_machine.travel(now + timedelta(minutes=20)):
+        services.probe_if_due()
+        builders.submitted(by=builders.person(email="fresh@example.org"))
+        services.drain()
+    assert loops.contact("fresh@example.org") is not None
+
+
+def test_a_contact_that_is_refused_for_itself_lets_the_others_go_first(loops: RunningSandbox) -> None:
+    builders.submitted(by=builders.person(email="refused@example.org"))
+    loops.set_fault("unauthorized", match="refused@")
+    services.drain()
+    builders.submitted(by=builders.person(email="other@example.org"))
+    services.probe_if_due(now=True)
+    services.drain()
+    assert loops.contact("other@example.org") is not None
+    assert set(OutboxEntry.objects.filter(status="pending").values_list("attempts", flat=True)) == {0}
+
+
+def test_an_interrupted_request_leaves_its_contact_in_doubt(
+    loops: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C, the queue's timeout: the request may have arrived."""
+    nomination = builders.approved(of=SEED_NOMINEE)
+    send = requests.adapters.HTTPAdapter.send
+
+    def interrupted(self: Any, request: Any, **options: Any) -> Any:
+        send(self, request, **options)
+        raise KeyboardInterrupt
+
+    contact_id = Contact.objects.get(email=SEED_NOMINEE["email"]).pk
+    with monkeypatch.context() as patch:
+        patch.setattr(requests.adapters.HTTPAdapter, "send", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            services.sync_contact(contact_id)
+    assert Contact.objects.get(email=SEED_NOMINEE["email"]).in_doubt
+    awards.reject_nomination(nomination, by=builders.superuser(), reason="No.")
+    services.drain()
+    held = loops.contact(SEED_NOMINEE["email"])
+    assert held is not None
+    assert (held["userGroup"], held["liveUrl"]) == ("", None)
+
+
+def test_a_worker_that_lost_its_lease_while_it_spoke_has_the_contact_told_again(
+    loops: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nomination = builders.submitted()
+    send = requests.adapters.HTTPAdapter.send
+
+    def overtaken(self: Any, request: Any, **options: Any) -> Any:
+        if not loops.requests:
+            Contact.objects.update(leased_until=timezone.now() + timedelta(seconds=99))
+        return send(self, request, **options)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", overtaken)
+    services.sync_contact(Contact.objects.get().pk)
+    assert entries(event_type="resync") == [("resync", "done", "sent")]
+    assert Contact.objects.get().accepted is not None
+    assert upserts(loops).count(nomination.nominator.email) == 2
+
+
+def test_what_a_fact_completes_of_a_person_is_told_with_the_fact() -> None:
+    author = builders.person()
+    builders.submitted(by=author)
+    before = OutboxEntry.objects.count()
+    builders.submitted(by={**author, "company": "Acme"})
+    assert OutboxEntry.objects.count() - before == 1
+    assert Nominator.objects.get(email=author["email"]).company == "Acme"
+
+
+def test_failures_in_a_row_are_all_counted(loops: RunningSandbox) -> None:
+    builders.submitted()
+    loops.set_fault("server_error")
+    now = timezone.now()
+    for hours in range(1, 8):
+        with time_machine.travel(now + timedelta(hours=2 * hours)):
+            services.drain()
+    assert selectors.relay_status()["consecutive_failures"] == 7
+    assert selectors.connection_state() == "ok"

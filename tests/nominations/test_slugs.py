@@ -39,7 +39,7 @@ def slug_for(first: str, last: str, *, wanted: str = "") -> str | None:
         ("🏆", "trophy"),
         ("\u202e", "nominee"),
         ("!!!", "nominee"),
-        ("--a__b--", "a__b"),
+        ("--a__b--", "a-b"),
         ("x" * 300, "x" * 180),
     ],
 )

@@ -83,6 +83,9 @@ class CategoryField(serializers.SlugRelatedField[Category]):
 class SubmitSerializer(StrictSerializer):
     """A nomination as it comes in."""
 
+    id = serializers.UUIDField(read_only=True)
+    state = serializers.CharField(read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
     category = CategoryField()
     nominator = PersonSerializer()
     nominee = NomineeInSerializer()
@@ -142,6 +145,9 @@ class CategorySerializer(serializers.ModelSerializer[Category]):
 class VoteInSerializer(StrictSerializer):
     """A vote as it comes in: category and nominee by slug."""
 
+    id = serializers.UUIDField(read_only=True)
+    state = serializers.CharField(read_only=True)
+    total_votes = serializers.IntegerField(read_only=True)
     category = CategoryField()
     nominee = serializers.CharField(max_length=200)
     voter = PersonSerializer()

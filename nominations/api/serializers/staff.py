@@ -63,9 +63,18 @@ class NominationDetailSerializer(NominationSerializer):
         fields = [*NominationSerializer.Meta.fields, "admin_notes", "duplicate_of", "live_url", "delivery"]
 
 
-class ApproveSerializer(StrictSerializer):
+class DecisionSerializer(StrictSerializer):
+    """A decision; what the answer says of the nomination is ignored when it is sent back."""
+
+    id = serializers.UUIDField(read_only=True)
+    state = serializers.CharField(read_only=True)
+
+
+class ApproveSerializer(DecisionSerializer):
     """What staff may set while approving."""
 
+    approved_at = serializers.DateTimeField(read_only=True)
+    live_url = serializers.CharField(read_only=True)
     slug = serializers.CharField(max_length=180, required=False, allow_blank=True, default="")
     admin_notes = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
     nominee = serializers.UUIDField(required=False)
@@ -81,20 +90,16 @@ class ApprovedSerializer(serializers.Serializer[Any]):
     nominee = NomineeOutSerializer()
 
 
-class RejectSerializer(StrictSerializer):
+class RejectSerializer(DecisionSerializer):
     """Why a nomination is turned down."""
 
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
 
 
-class DuplicateSerializer(StrictSerializer):
+class DuplicateSerializer(DecisionSerializer):
     """Which nomination says the same."""
 
     of = serializers.UUIDField()
-
-
-class EmptySerializer(StrictSerializer):
-    """Nothing is needed."""
 
 
 class StateSerializer(serializers.Serializer[Any]):
