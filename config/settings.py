@@ -204,7 +204,7 @@ LOOPS_BASE_URL = env.str("LOOPS_BASE_URL", default="") or (
 )
 LOOPS_TIMEOUT_SECONDS = env.float("LOOPS_TIMEOUT_SECONDS", default=10)
 # Empty means no gate: for benchmarks against a sandbox that has no limit either.
-LOOPS_REQUESTS_PER_SECOND = float(env.str("LOOPS_REQUESTS_PER_SECOND", default="9.5") or 0)
+LOOPS_REQUESTS_PER_SECOND = float(env.str("LOOPS_REQUESTS_PER_SECOND", default="9.3") or 0)
 LOOPS_SOURCE = env.str("LOOPS_SOURCE", default="Laurel Awards")
 LOOPS_GROUPS = {
     "nominee": env.str("LOOPS_GROUP_NOMINEE", default="Nominess"),

@@ -31,7 +31,7 @@ class Contact(models.Model):
     """One person at Loops, by address. Carries the lease and the backoff, so that one worker speaks of them at a time.
 
     `accepted` is what Loops last accepted: `{}` while it has accepted nothing, null while that is unknown, because an
-    answer was lost. `in_doubt` from just before a request about them until its end is noted.
+    answer was lost. `in_doubt` while a request about them is due or made, until its end is noted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

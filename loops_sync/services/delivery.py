@@ -11,13 +11,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from loops_sync import client
-from loops_sync.contacts import Properties, body_of, properties_of
+from loops_sync.contacts import Properties, body_of
 from loops_sync.models import Contact, ContactQuerySet, OutboxEntry, SyncAttempt
 from loops_sync.services import relay
 from loops_sync.services.batches import (
     Batch,
     Tally,
-    begin,
     finish,
     flush,
     lease,
@@ -25,6 +24,7 @@ from loops_sync.services.batches import (
     oldest_due,
     release,
     settle,
+    settle_sent,
 )
 from loops_sync.services.pace import LONGEST_WAIT_SECONDS, Stop, pause_all, wait_for_slot
 
@@ -96,19 +96,18 @@ def _run_batch(chosen: ContactQuerySet, tally: Tally, count: int) -> bool:
 
 def _deliver(batch: Batch, contact: Contact) -> None:
     """Send what the contact is now, unless Loops accepted just that. Raises Stop when the line has to rest."""
-    properties = properties_of(batch.people[contact.email], user_id=str(contact.pk))
+    properties = batch.wanted[contact.pk]
     if contact.is_as(properties):
         settle(batch, contact, **WELL)
         finish(batch, contact, Outcome.UNCHANGED)
         return
     wait_for_slot()
-    if not begin(batch, contact):
-        return
+    batch.speaking = contact.pk
     error = _send(batch, contact, body_of(properties, contact.accepted, first_time=contact.synced_at is None))
     if error is not None:
         _fail(batch, contact, error)
         return
-    settle(batch, contact, accepted=properties, synced_at=timezone.now(), **WELL)
+    settle_sent(batch, contact)
     if batch.is_troubled:
         relay.note_success()
         batch.is_troubled = False
