@@ -1,7 +1,8 @@
 """Contacts taken together by one worker, and what it writes of them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -114,7 +115,11 @@ def lease(chosen: ContactQuerySet, tally: Tally, count: int) -> Batch:
     people = selectors.people([contact.email for contact in contacts])
     wanted = {contact.pk: properties_of(people[contact.email], user_id=str(contact.pk)) for contact in contacts}
     batch = Batch(contacts, entries, wanted, until, tally, is_troubled=selectors.relay().consecutive_failures > 0)
-    _mine(batch, [contact.pk for contact in contacts if not contact.is_as(wanted[contact.pk])]).update(in_doubt=True)
+    with transaction.atomic():
+        set_durability("LOCAL", "on")  # before a request is made, its doubt must survive even a power loss
+        _mine(batch, [contact.pk for contact in contacts if not contact.is_as(wanted[contact.pk])]).update(
+            in_doubt=True
+        )
     return batch
 
 
@@ -143,6 +148,23 @@ def flush(batch: Batch) -> None:
         SyncAttempt.objects.bulk_create(batch.attempts)
         _mine(batch, batch.delivered).update(leased_until=None)
     batch.finished, batch.delivered, batch.attempts = {}, [], []
+
+
+@contextmanager
+def relaxed() -> Iterator[None]:
+    """Commits need not wait for the disk here: what a power loss takes back was in doubt, and is told again."""
+    set_durability("SESSION", "off")
+    try:
+        yield
+    finally:
+        set_durability("SESSION", "DEFAULT")
+
+
+def set_durability(scope: str, value: str) -> None:
+    """PostgreSQL's synchronous_commit; SQLite has no such thing."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET {scope} synchronous_commit TO {value}")
 
 
 def settle(batch: Batch, contact: Contact, **values: object) -> None:

@@ -22,6 +22,7 @@ from loops_sync.services.batches import (
     lease,
     longest_turn,
     oldest_due,
+    relaxed,
     release,
     settle,
     settle_sent,
@@ -56,6 +57,11 @@ def drain(*, limit: int | None = None, seconds: float | None = None) -> Tally:
 
     `limit` counts contacts. Entries wait while syncing is off or the line is stopped.
     """
+    with relaxed():
+        return _drain(limit, seconds)
+
+
+def _drain(limit: int | None, seconds: float | None) -> Tally:
     tally = Tally()
     ends_at = None if seconds is None else time.monotonic() + seconds
     while relay.is_open():
