@@ -1,9 +1,14 @@
-"""Start-up of the loyalty app."""
+"""Start-up of the points app."""
 
 from django.apps import AppConfig
 
 
 class LoyaltyConfig(AppConfig):
-    """Points."""
+    """Points that cannot be lost, doubled or disputed."""
 
     name = "loyalty"
+    verbose_name = "Points"
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        from loyalty import receivers  # noqa: F401

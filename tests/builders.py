@@ -8,6 +8,8 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from crm.models import Business, Membership, User
+from loyalty import services as points
+from loyalty.models import Customer, LoyaltyCard, Program
 from nominations import services
 from nominations.models import Category, CategoryGroup, Nomination, Season, Vote
 
@@ -133,3 +135,31 @@ def in_state(state: str, **kwargs: Any) -> Nomination:
     if state == Nomination.State.DUPLICATE:
         return services.mark_duplicate(nomination, of=submitted(to=nomination.category), by=by)
     return nomination
+
+
+def program(of: Business | None = None, **settings: Any) -> Program:
+    """A points program of the business; without settings, its default one."""
+    tenant = of or business()
+    known = Program.objects.filter(business=tenant, is_default=True).first()
+    if known is not None and not settings:
+        return known
+    return points.add_program(tenant, **{"name": f"Program {next(_numbers)}", **settings})
+
+
+def customer(phone: str = "", *, of: Business | None = None, **fields: Any) -> Customer:
+    """Somebody with a phone."""
+    number = phone or f"07306 {next(_numbers):06d}"
+    found = points.find_or_add_customer(number, business=of or business(), name="Ada Lovelace")
+    for name, value in fields.items():
+        setattr(found, name, value)
+    found.save()
+    return found
+
+
+def card(holding: int = 0, *, of: Program | None = None, by: Customer | None = None) -> LoyaltyCard:
+    """An active customer's card that holds so many points, awarded in one lot."""
+    at = of or program()
+    enrolled = points.enroll_customer(by or customer(), at, by=None, source="till")
+    if holding:
+        points.earn_points(enrolled.card, points.Request(), points=holding)
+    return LoyaltyCard.objects.complete().get(pk=enrolled.card.pk)

@@ -13,7 +13,7 @@ from config.sandbox import RunningSandbox, start_sandbox
 from tests import builders
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-APPEND_ONLY = ("nominations_decisionlog_no_update", "nominations_decisionlog_no_delete")
+APPEND_ONLY = ("nominations_decisionlog", "loyalty_pointstransaction")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -72,12 +72,13 @@ def staff_client(db: None) -> Client:
 
 @pytest.fixture
 def really_committed(transactional_db: None) -> Iterator[None]:
-    """Real transactions, for threads and processes. SQLite empties tables by DELETE, which the log would refuse."""
+    """Real transactions, for threads and processes. SQLite empties tables by DELETE, which logs would refuse."""
     yield
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            for trigger in APPEND_ONLY:
-                cursor.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+            for table in APPEND_ONLY:
+                for change in ("update", "delete"):
+                    cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{change}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -46,13 +46,17 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.get_full_name() or self.email
 
+    def acts_for_all(self, permission: str = "") -> bool:
+        """Whether this is staff who may do it in every business."""
+        return self.is_staff and (not permission or self.has_perm(permission))
+
 
 class BusinessQuerySet(QuerySet["Business"]):
     """Businesses, narrowed."""
 
-    def visible_to(self, user: User) -> "BusinessQuerySet":
-        """All for staff, else those the user is a member of."""
-        return self if user.is_staff else self.filter(memberships__user=user)
+    def visible_to(self, user: User, permission: str = "") -> "BusinessQuerySet":
+        """All for staff with the permission, else those the user is a member of."""
+        return self if user.acts_for_all(permission) else self.filter(memberships__user=user)
 
 
 class Business(models.Model):

@@ -1,0 +1,22 @@
+"""Tables of the points programs."""
+
+from loyalty.models.cards import LoyaltyCard, PointsHold, PointsLot
+from loyalty.models.ledger import LedgerProof, PointsTransaction
+from loyalty.models.people import Customer, Enrollment
+from loyalty.models.programs import Program, RewardTier, check_tiers
+from loyalty.models.views import CustomerBusinessView, CustomerLoyaltyCards
+
+__all__ = [
+    "Customer",
+    "CustomerBusinessView",
+    "CustomerLoyaltyCards",
+    "Enrollment",
+    "LedgerProof",
+    "LoyaltyCard",
+    "PointsHold",
+    "PointsLot",
+    "PointsTransaction",
+    "Program",
+    "RewardTier",
+    "check_tiers",
+]

@@ -1,0 +1,32 @@
+"""What pages, API and admin read of the points programs."""
+
+from loyalty.selectors.accounts import Account, account_of
+from loyalty.selectors.cards import (
+    STATEMENT_DAYS,
+    Statement,
+    cards_of,
+    customer_dashboard,
+    find_card,
+    id_or_number,
+    phone_of,
+    search_cards,
+    statement_of,
+)
+from loyalty.selectors.words import explain_earning, money, points_in_words
+
+__all__ = [
+    "STATEMENT_DAYS",
+    "Account",
+    "Statement",
+    "account_of",
+    "cards_of",
+    "customer_dashboard",
+    "explain_earning",
+    "find_card",
+    "id_or_number",
+    "money",
+    "phone_of",
+    "points_in_words",
+    "search_cards",
+    "statement_of",
+]

@@ -1,0 +1,116 @@
+"""A card as it stands at this moment: what is expired or lapsed counts as gone, whether or not it is booked yet."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import connection
+from django.utils import timezone
+
+from loyalty.models import Enrollment, LoyaltyCard, PointsHold, PointsLot, Program, rules
+from loyalty.selectors.prepared import Prepared
+
+UNSPENT_LOTS = Prepared(
+    PointsLot,
+    "lot",
+    "FROM loyalty_pointslot lot WHERE lot.card_id = %s AND lot.remaining > 0 "
+    "ORDER BY lot.expires_at ASC NULLS LAST, lot.id",
+)
+
+
+@dataclass
+class Settlement:
+    """What time has done to a card since the last booking: holds that lapsed, and points that expired."""
+
+    lapsed: list[PointsHold]
+    expired: rules.Takings
+
+
+@dataclass
+class Account:
+    """A card with its program, its unspent lots in spending order, and its open holds. Sums are those of `card`."""
+
+    card: LoyaltyCard
+    program: Program
+    status: str
+    currency: str
+    lots: dict[int, rules.Lot]
+    holds: list[PointsHold]
+    now: datetime
+
+    @property
+    def is_enrolled(self) -> bool:
+        """Whether the customer takes part at the moment."""
+        return self.status == Enrollment.Status.ACTIVE
+
+    @property
+    def available(self) -> int:
+        """What may be spent now."""
+        return self.card.points_balance - self.card.points_held
+
+    @property
+    def tier(self) -> rules.Tier:
+        """The level that the lifetime points reach."""
+        return rules.tier_for(self.card.total_points_earned, self.program.ladder)
+
+    @property
+    def points_to_next_tier(self) -> int:
+        """0 at the top."""
+        return rules.points_to_next_tier(self.card.total_points_earned, self.program.ladder)
+
+    @property
+    def worth(self) -> Decimal:
+        """What the available points are worth in money."""
+        return rules.discount_for(self.available, self.program.point_value)
+
+
+def account_of(card: LoyaltyCard) -> Account:
+    """The card as it stands now. Reads only; `card` needs its program (`complete()`)."""
+    program = card.enrollment.program
+    account = read_account(card, program, card.enrollment.status, program.business.currency)
+    settle(account)
+    return account
+
+
+def read_account(card: LoyaltyCard, program: Program, status: str, currency: str) -> Account:
+    """The card as it is booked."""
+    lots = read_lots(lot for lot, _ in UNSPENT_LOTS.fetch(_id(card))) if card.points_balance else {}
+    holds = list(PointsHold.objects.open().filter(card=card).order_by("created_at")) if card.points_held else []
+    return Account(card, program, status, currency, lots, holds, timezone.now())
+
+
+def read_lots(rows: Iterable[PointsLot]) -> dict[int, rules.Lot]:
+    """Lots by id, in the order they come."""
+    return {row.pk: rules.Lot(row.pk, row.remaining, row.held, row.expired, row.expires_at) for row in rows}
+
+
+def _id(card: LoyaltyCard) -> object:
+    return LoyaltyCard._meta.pk.get_db_prep_value(card.pk, connection)
+
+
+def settle(account: Account) -> Settlement:
+    """Let time have its effect, in memory: lapsed holds give back, then what is free and late expires."""
+    lapsed = [hold for hold in account.holds if hold.expires_at <= account.now]
+    for hold in lapsed:
+        let_go(account, hold.takings)
+        account.holds.remove(hold)
+    return Settlement(lapsed, expire(account))
+
+
+def let_go(account: Account, takings: rules.Takings) -> None:
+    """Held points are free again."""
+    for lot, points in takings:
+        account.lots[lot].held -= points
+    account.card.points_held -= rules.total(takings)
+
+
+def expire(account: Account) -> rules.Takings:
+    """Take what is free in lots whose time is over; what is held there waits until its hold closes."""
+    late = [lot for lot in account.lots.values() if lot.expires_at is not None and lot.expires_at <= account.now]
+    takings = rules.pick(sum(lot.free for lot in late), late)
+    for lot, points in takings:
+        account.lots[lot].remaining -= points
+        account.lots[lot].expired += points
+    account.card.points_balance -= rules.total(takings)
+    return takings

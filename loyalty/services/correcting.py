@@ -1,0 +1,172 @@
+"""How staff correct points: adjustments and reversals."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Sum
+
+from crm.models import User
+from loyalty.models import LoyaltyCard, PointsHold, PointsTransaction, rules
+from loyalty.selectors.accounts import Account
+from loyalty.selectors.words import points_in_words
+from loyalty.services.earning import check_limits
+from loyalty.services.ledger import (
+    Booking,
+    Operation,
+    Request,
+    add_points,
+    find_repeat,
+    give_back,
+    lock_account,
+    once,
+    settle_and_book,
+    take_back,
+    take_points,
+)
+from loyalty.services.redeeming import check_available, hold_points
+
+ASK_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """What a reversal takes back or gives back: `points_left` is what could be reversed after it."""
+
+    points: int
+    points_left: int
+    gives: bool
+    amount: Decimal | None = None
+
+
+def adjust_points(card: LoyaltyCard, request: Request, *, points: int, reason: str) -> Booking:
+    """Add or take points by hand. Added ones count as earned and may expire.
+
+    Raises ValidationError: `reason_required`, `not_enrolled`, `limit_exceeded`, `insufficient_points`,
+    `idempotency_key_reused`.
+    """
+    reason = check_reason(reason)
+
+    def effect() -> Booking:
+        account = lock_account(card)
+        row = find_repeat(account, Operation.ADJUST, request)
+        if row is not None:
+            return Booking(row, is_replay=True)
+        _check_enrolled(account)
+        settle_and_book(account)
+        if points < 0:
+            check_available(account, -points)
+            return Booking(take_points(account, Operation.ADJUST, -points, request, reason=reason))
+        check_limits(account, points)
+        days = account.program.expiry_days
+        return Booking(add_points(account, Operation.ADJUST, points, request, expiry_days=days, reason=reason))
+
+    return once(effect)
+
+
+def ask_to_deduct(card: LoyaltyCard, *, points: int, reason: str, by: User) -> PointsHold:
+    """Hold the points that a business wants to take away, for seven days in which the customer may answer.
+
+    Raises ValidationError as `adjust_points`.
+    """
+    deduction = PointsHold.Purpose.DEDUCTION
+    return hold_points(card, points=points, by=by, purpose=deduction, lasts=ASK_FOR, reason=check_reason(reason))
+
+
+def reverse_transaction(
+    original: PointsTransaction,
+    request: Request,
+    *,
+    reason: str,
+    points: int | None = None,
+    amount: Decimal | None = None,
+) -> Booking:
+    """Take back what was earned, or give back what was spent: `points`, or the part of the order that `amount` is,
+    or the rest.
+
+    Parts of an order round so that they add up to the whole. Earned points that were spent since are owed. Raises
+    ValidationError: `reason_required`, `already_reversed` when nothing is left, `limit_exceeded` for more than is
+    left, `idempotency_key_reused`, or naming `amount`.
+    """
+    reason = check_reason(reason)
+
+    def effect() -> Booking:
+        account = lock_account(original.card)
+        row = find_repeat(account, Operation.REVERSE, request)
+        if row is not None:
+            return Booking(row, is_replay=True)
+        settle_and_book(account)
+        reversal = _reversal(original, points, amount)
+        details: dict[str, Any] = {"reason": reason, "amount": amount}
+        if reversal.gives:
+            already = _reversed_points(original)
+            return Booking(give_back(account, original, already, reversal.points, request, **details))
+        return Booking(take_back(account, original, reversal.points, request, **details))
+
+    return once(effect)
+
+
+def preview_reversal(
+    original: PointsTransaction, *, points: int | None = None, amount: Decimal | None = None
+) -> Reversal:
+    """What a reversal would move; moves nothing. Raises ValidationError as `reverse_transaction`."""
+    return _reversal(original, points, amount)
+
+
+def check_reason(reason: str) -> str:
+    """Raises ValidationError `reason_required`."""
+    if not reason.strip():
+        raise ValidationError("Say why.", code="reason_required")
+    return reason.strip()
+
+
+def _check_enrolled(account: Account) -> None:
+    if not account.is_enrolled:
+        raise ValidationError("This customer is not enrolled at the moment.", code="not_enrolled")
+
+
+def _reversal(original: PointsTransaction, points: int | None, amount: Decimal | None) -> Reversal:
+    gives = original.points_delta < 0
+    left = _left(original)
+    if not left:
+        raise ValidationError("Nothing of it is left to reverse.", code="already_reversed")
+    wanted = left if points is None else points
+    if amount is not None:
+        wanted = _points_for(original, amount)
+    if wanted > left:
+        raise ValidationError(f"Only {points_in_words(left)} can still be reversed.", code="limit_exceeded")
+    return Reversal(wanted, left - wanted, gives, amount)
+
+
+def _left(original: PointsTransaction) -> int:
+    """What has not been reversed yet. What expired is gone, and a reversal is not reversed."""
+    if original.operation_type in (Operation.EXPIRE, Operation.REVERSE):
+        return 0
+    left = original.points_amount - _reversed_points(original)
+    if original.points_delta > 0:
+        left = min(left, original.points_amount - original.lot.expired - _reversed_points(original))
+    return max(left, 0)
+
+
+def _reversed_points(original: PointsTransaction) -> int:
+    return original.reversals.aggregate(sum=Sum("points_amount"))["sum"] or 0
+
+
+def _points_for(original: PointsTransaction, amount: Decimal) -> int:
+    """The points for a part of the original order, rounded over all parts so far."""
+    total = original.operation_details.get("order_total")
+    if total is None:
+        raise ValidationError({"amount": ["The original has no order total: give points."]})
+    parts = [
+        (row.points_amount, Decimal(row.operation_details["amount"]))
+        for row in original.reversals.all()
+        if row.operation_details["amount"] is not None
+    ]
+    before, order = sum((part for _points, part in parts), Decimal(0)), Decimal(total)
+    if before + amount > order:
+        message = f"Only {order - before} of the order total {order} can still be reversed."
+        raise ValidationError(message, code="limit_exceeded")
+    upto = rules.points_for_part(original.points_amount, order, before + amount)
+    return max(upto - sum(points for points, _part in parts), 0)
