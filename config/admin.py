@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from crm.models import Membership, User
 from loops_sync import selectors as loops
 from nominations import selectors as awards
 from nominations.models import Season
-from notifications.admin import Banner, StaffAdminSite, age_of
+from notifications.admin import Banner, StaffAdminSite, StaffLoginForm, age_of
 
 VIEW_NOMINATION, VIEW_OUTBOX = "nominations.view_nomination", "loops_sync.view_outboxentry"
 VIEW_SEASON = "nominations.view_season"
@@ -23,6 +25,22 @@ LINES = {
     "unreachable": ("Out of reach", "bad"),
     "disabled": ("Switched off", "quiet"),
 }
+
+
+def may_enter(user: User | AnonymousUser) -> bool:
+    """Whether somebody works here: staff, or a member of a business."""
+    if not (user.is_authenticated and user.is_active):
+        return False
+    return user.is_staff or Membership.objects.filter(user=user).exists()
+
+
+class WorkerLoginForm(StaffLoginForm):
+    """Also for members of a business, who are not staff."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Raises ValidationError."""
+        if not may_enter(user):
+            raise self.get_invalid_login_error()
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,13 @@ class Tile:
 
 
 class StaffHomeSite(StaffAdminSite):
-    """Tells staff what waits for them."""
+    """Tells staff what waits for them. Members of a business work here too, and see what is their business's."""
+
+    login_form = WorkerLoginForm
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Staff, and members of a business. What each may see is for each list to say."""
+        return may_enter(request.user)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Django's list of lists, below what waits for this user."""

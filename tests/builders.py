@@ -161,5 +161,5 @@ def card(holding: int = 0, *, of: Program | None = None, by: Customer | None = N
     at = of or program()
     enrolled = points.enroll_customer(by or customer(), at, by=None, source="till")
     if holding:
-        points.earn_points(enrolled.card, points.Request(), points=holding)
+        points.earn_points(enrolled.card, points.Instruction(), points=holding)
     return LoyaltyCard.objects.complete().get(pk=enrolled.card.pk)

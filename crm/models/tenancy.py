@@ -112,5 +112,9 @@ class Membership(models.Model):
 
     def reaches(self, role: str) -> bool:
         """Whether this role includes the other: an owner may do what a manager may."""
-        order = self.Role.values
-        return order.index(self.role) >= order.index(role)
+        return self.role in self.reaching(role)
+
+    @classmethod
+    def reaching(cls, role: str) -> list[str]:
+        """The roles that include this one."""
+        return cls.Role.values[cls.Role.values.index(role) :]

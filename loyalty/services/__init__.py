@@ -9,7 +9,7 @@ from loyalty.services.correcting import (
 )
 from loyalty.services.earning import Earning, earn_points, earning_of, preview_earning
 from loyalty.services.enrolling import enroll_customer, find_or_add_customer
-from loyalty.services.ledger import Booking, Request
+from loyalty.services.ledger import Booking, Instruction
 from loyalty.services.programs import add_program, change_program, save_program
 from loyalty.services.proof import run_proof, start_proof, verify_ledger
 from loyalty.services.redeeming import (
@@ -28,7 +28,7 @@ __all__ = [
     "Booking",
     "Earning",
     "Redemption",
-    "Request",
+    "Instruction",
     "Reversal",
     "add_program",
     "adjust_points",

@@ -15,8 +15,8 @@ from loyalty.selectors.words import points_in_words
 from loyalty.services.earning import check_limits
 from loyalty.services.ledger import (
     Booking,
+    Instruction,
     Operation,
-    Request,
     add_points,
     find_repeat,
     give_back,
@@ -41,7 +41,7 @@ class Reversal:
     amount: Decimal | None = None
 
 
-def adjust_points(card: LoyaltyCard, request: Request, *, points: int, reason: str) -> Booking:
+def adjust_points(card: LoyaltyCard, instruction: Instruction, *, points: int, reason: str) -> Booking:
     """Add or take points by hand. Added ones count as earned and may expire.
 
     Raises ValidationError: `reason_required`, `not_enrolled`, `limit_exceeded`, `insufficient_points`,
@@ -51,17 +51,17 @@ def adjust_points(card: LoyaltyCard, request: Request, *, points: int, reason: s
 
     def effect() -> Booking:
         account = lock_account(card)
-        row = find_repeat(account, Operation.ADJUST, request)
+        row = find_repeat(account, Operation.ADJUST, instruction)
         if row is not None:
             return Booking(row, is_replay=True)
         _check_enrolled(account)
         settle_and_book(account)
         if points < 0:
             check_available(account, -points)
-            return Booking(take_points(account, Operation.ADJUST, -points, request, reason=reason))
+            return Booking(take_points(account, Operation.ADJUST, -points, instruction, reason=reason))
         check_limits(account, points)
         days = account.program.expiry_days
-        return Booking(add_points(account, Operation.ADJUST, points, request, expiry_days=days, reason=reason))
+        return Booking(add_points(account, Operation.ADJUST, points, instruction, expiry_days=days, reason=reason))
 
     return once(effect)
 
@@ -77,7 +77,7 @@ def ask_to_deduct(card: LoyaltyCard, *, points: int, reason: str, by: User) -> P
 
 def reverse_transaction(
     original: PointsTransaction,
-    request: Request,
+    instruction: Instruction,
     *,
     reason: str,
     points: int | None = None,
@@ -94,7 +94,7 @@ def reverse_transaction(
 
     def effect() -> Booking:
         account = lock_account(original.card)
-        row = find_repeat(account, Operation.REVERSE, request)
+        row = find_repeat(account, Operation.REVERSE, instruction)
         if row is not None:
             return Booking(row, is_replay=True)
         settle_and_book(account)
@@ -102,8 +102,8 @@ def reverse_transaction(
         details: dict[str, Any] = {"reason": reason, "amount": amount}
         if reversal.gives:
             already = _reversed_points(original)
-            return Booking(give_back(account, original, already, reversal.points, request, **details))
-        return Booking(take_back(account, original, reversal.points, request, **details))
+            return Booking(give_back(account, original, already, reversal.points, instruction, **details))
+        return Booking(take_back(account, original, reversal.points, instruction, **details))
 
     return once(effect)
 

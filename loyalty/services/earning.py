@@ -12,8 +12,8 @@ from loyalty.models import LoyaltyCard, PointsTransaction, Program, rules
 from loyalty.selectors.accounts import Account, account_of
 from loyalty.selectors.words import explain_earning
 from loyalty.services.ledger import (
+    Instruction,
     Operation,
-    Request,
     add_points,
     conflict,
     find_repeat,
@@ -37,7 +37,7 @@ class Earning:
 
 
 def earn_points(
-    card: LoyaltyCard, request: Request, *, order_total: Decimal | None = None, points: int | None = None
+    card: LoyaltyCard, instruction: Instruction, *, order_total: Decimal | None = None, points: int | None = None
 ) -> Earning:
     """Book what an order earns by the program's rule, or the points that staff award.
 
@@ -48,9 +48,9 @@ def earn_points(
 
     def effect() -> Earning:
         account = lock_account(card)
-        row = find_repeat(account, Operation.EARN, request)
+        row = find_repeat(account, Operation.EARN, instruction)
         if row is not None:
-            return _repeated(account, row, request, order_total, points)
+            return _repeated(account, row, instruction, order_total, points)
         check_open(account)
         rule = snapshot(account.program, account.tier)
         earned = _earned(rule, order_total, points)
@@ -62,7 +62,7 @@ def earn_points(
             account,
             Operation.EARN,
             earned,
-            request,
+            instruction,
             expiry_days=account.program.expiry_days,
             rule=rule,
             order_total=order_total,
@@ -148,12 +148,12 @@ def _preview(account: Account, rule: dict[str, Any], order_total: Decimal | None
 
 
 def _repeated(
-    account: Account, row: PointsTransaction, request: Request, order_total: Decimal | None, points: int | None
+    account: Account, row: PointsTransaction, instruction: Instruction, order_total: Decimal | None, points: int | None
 ) -> Earning:
     """The first answer again, if this is the same order: judged by the rule of its day."""
-    is_same_key = request.key is not None and row.idempotency_key == request.key
+    is_same_key = instruction.key is not None and row.idempotency_key == instruction.key
     if not is_same_key:
         wanted = _earned(row.operation_details["rule"], order_total, points)
         if row.card_id != account.card.pk or row.points_amount != wanted:
-            raise conflict(request)
+            raise conflict(instruction)
     return earning_of(row, is_replay=True)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from crm.models import Business, User, normal_phone
 from loyalty.models import Customer, Enrollment, LoyaltyCard, Program
-from loyalty.services.ledger import Operation, Request, add_points, lock_account
+from loyalty.services.ledger import Instruction, Operation, add_points, lock_account
 
 Status = Enrollment.Status
 
@@ -64,7 +64,7 @@ def _activate(enrollment: Enrollment, *, by: User | None, source: str) -> Enroll
 
 def _welcome(card: LoyaltyCard, program: Program, by: User | None) -> None:
     account = lock_account(card)
-    add_points(account, Operation.WELCOME, program.welcome_points, Request(by=by), expiry_days=program.expiry_days)
+    add_points(account, Operation.WELCOME, program.welcome_points, Instruction(by=by), expiry_days=program.expiry_days)
 
 
 def _add_card(enrollment: Enrollment) -> LoyaltyCard:

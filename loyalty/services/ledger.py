@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Request:
+class Instruction:
     """Who asks for a movement, and by what it is known again.
 
     `key` is unique in the business for ever, and `fingerprint` tells whether it comes with the same wish;
@@ -56,28 +56,28 @@ def lock_account(card: LoyaltyCard) -> Account:
     return read_account(locked, *statements.read_program(locked.enrollment_id))
 
 
-def find_repeat(account: Account, operation: str, request: Request) -> PointsTransaction | None:
+def find_repeat(account: Account, operation: str, instruction: Instruction) -> PointsTransaction | None:
     """The row that this request has made before, by its key or by its reference.
 
     Raises ValidationError `idempotency_key_reused` for a key that came with another wish.
     """
     business = account.program.business_id
-    if request.key is not None:
-        row = statements.find_key(business, request.key)
+    if instruction.key is not None:
+        row = statements.find_key(business, instruction.key)
         if row is not None:
-            if row.fingerprint != request.fingerprint:
+            if row.fingerprint != instruction.fingerprint:
                 message = "This key was used for something else before."
                 raise ValidationError(message, code="idempotency_key_reused")
             return row
-    if request.reference is None:
+    if instruction.reference is None:
         return None
-    rows = PointsTransaction.objects.filter(operation_type=operation, transaction_reference=request.reference)
+    rows = PointsTransaction.objects.filter(operation_type=operation, transaction_reference=instruction.reference)
     return rows.filter(business=business).first()
 
 
-def conflict(request: Request) -> ValidationError:
+def conflict(instruction: Instruction) -> ValidationError:
     """The refusal of a reference that stands for another movement."""
-    message = f"The reference {request.reference} was used for another card or other points."
+    message = f"The reference {instruction.reference} was used for another card or other points."
     return ValidationError(message, code="reference_conflict")
 
 
@@ -87,7 +87,7 @@ def settle_and_book(account: Account) -> None:
     for hold in settlement.lapsed:
         close_hold(account, hold, PointsHold.Status.EXPIRED)
     if settlement.expired:
-        write(account, Operation.EXPIRE, -rules.total(settlement.expired), Request(), takings=settlement.expired)
+        write(account, Operation.EXPIRE, -rules.total(settlement.expired), Instruction(), takings=settlement.expired)
         return
     if settlement.lapsed:
         statements.update_card(account.card)
@@ -101,14 +101,14 @@ def close_hold(account: Account, hold: PointsHold, status: str, row: PointsTrans
 
 
 def add_points(
-    account: Account, operation: str, points: int, request: Request, *, expiry_days: int | None, **details: Any
+    account: Account, operation: str, points: int, instruction: Instruction, *, expiry_days: int | None, **details: Any
 ) -> PointsTransaction:
     """Points that are new: they pay what is owed first, the rest is a lot. They count as earned."""
     card = account.card
     paid = _pay_owed(card, points)
     card.points_balance += points - paid
     card.total_points_earned += points
-    row = write(account, operation, points, request, owed_paid=paid, **details)
+    row = write(account, operation, points, instruction, owed_paid=paid, **details)
     lot = PointsLot.objects.create(
         card=card,
         transaction=row,
@@ -120,15 +120,17 @@ def add_points(
     return row
 
 
-def take_points(account: Account, operation: str, points: int, request: Request, **details: Any) -> PointsTransaction:
+def take_points(
+    account: Account, operation: str, points: int, instruction: Instruction, **details: Any
+) -> PointsTransaction:
     """Points that are spent, from the lots in spending order. The caller has checked that so many are available."""
     takings = rules.pick(points, account.lots.values())
     take_from_lots(account, takings)
-    return write(account, operation, -points, request, takings=takings, **details)
+    return write(account, operation, -points, instruction, takings=takings, **details)
 
 
 def give_back(
-    account: Account, original: PointsTransaction, already: int, points: int, request: Request, **details: Any
+    account: Account, original: PointsTransaction, already: int, points: int, instruction: Instruction, **details: Any
 ) -> PointsTransaction:
     """Spent points return: what is owed is paid first, the rest refills the lots it came from."""
     card = account.card
@@ -143,7 +145,7 @@ def give_back(
     if original.operation_type == Operation.REDEEM:
         card.total_points_redeemed -= points
     row = write(
-        account, Operation.REVERSE, points, request, takings=refills, reverses=original, owed_paid=paid, **details
+        account, Operation.REVERSE, points, instruction, takings=refills, reverses=original, owed_paid=paid, **details
     )
     # What returned to a lot whose time is over is gone again at once.
     settle_and_book(account)
@@ -151,7 +153,7 @@ def give_back(
 
 
 def take_back(
-    account: Account, original: PointsTransaction, points: int, request: Request, **details: Any
+    account: Account, original: PointsTransaction, points: int, instruction: Instruction, **details: Any
 ) -> PointsTransaction:
     """Earned points are taken back: from their own lot, then the others, never held ones; what is spent is owed."""
     card = account.card
@@ -161,7 +163,7 @@ def take_back(
     take_from_lots(account, takings)
     card.points_owed += points - rules.total(takings)
     card.total_points_earned -= points
-    return write(account, Operation.REVERSE, -points, request, takings=takings, reverses=original, **details)
+    return write(account, Operation.REVERSE, -points, instruction, takings=takings, reverses=original, **details)
 
 
 def take_from_lots(account: Account, takings: rules.Takings) -> None:
@@ -181,7 +183,7 @@ def write(
     account: Account,
     operation: str,
     delta: int,
-    request: Request,
+    instruction: Instruction,
     *,
     takings: rules.Takings | None = None,
     reverses: PointsTransaction | None = None,
@@ -202,17 +204,17 @@ def write(
         points_amount=abs(delta),
         balance_after=card.points_balance,
         owed_after=card.points_owed,
-        transaction_reference=request.reference,
+        transaction_reference=instruction.reference,
         operation_details={
             "rule": snapshot(account.program, account.tier),
             **details,
             "tier_level": card.tier_level,
             "lots": takings or [],
         },
-        staff_member=request.by,
+        staff_member=instruction.by,
         reverses=reverses,
-        idempotency_key=request.key,
-        fingerprint=request.fingerprint,
+        idempotency_key=instruction.key,
+        fingerprint=instruction.fingerprint,
         created_at=account.now,
     )
     statements.insert_row(row)

@@ -14,8 +14,8 @@ from loyalty.services import statements
 from loyalty.services.earning import check_open
 from loyalty.services.ledger import (
     Booking,
+    Instruction,
     Operation,
-    Request,
     close_hold,
     conflict,
     find_repeat,
@@ -45,7 +45,7 @@ class Redemption:
 
 
 def redeem_points(
-    card: LoyaltyCard, request: Request, *, points: int, order_total: Decimal | None = None, order_id: str = ""
+    card: LoyaltyCard, instruction: Instruction, *, points: int, order_total: Decimal | None = None, order_id: str = ""
 ) -> Redemption:
     """Take points off a card for a discount on an order, once for each key and each reference.
 
@@ -56,17 +56,23 @@ def redeem_points(
 
     def effect() -> Redemption:
         account = lock_account(card)
-        row = find_repeat(account, Operation.REDEEM, request)
+        row = find_repeat(account, Operation.REDEEM, instruction)
         if row is not None:
-            is_same_key = request.key is not None and row.idempotency_key == request.key
+            is_same_key = instruction.key is not None and row.idempotency_key == instruction.key
             if not is_same_key and (row.card_id != card.pk or row.points_amount != points):
-                raise conflict(request)
+                raise conflict(instruction)
             return redemption_of(row, is_replay=True)
         settle_and_book(account)
         discount = check_redemption(account, points, order_total)
         account.card.total_points_redeemed += points
         row = take_points(
-            account, Operation.REDEEM, points, request, discount=discount, order_total=order_total, order_id=order_id
+            account,
+            Operation.REDEEM,
+            points,
+            instruction,
+            discount=discount,
+            order_total=order_total,
+            order_id=order_id,
         )
         return redemption_of(row)
 
@@ -192,7 +198,7 @@ def _set_aside(account: Account, points: int) -> rules.Takings:
     return takings
 
 
-def capture_hold(hold: PointsHold, request: Request, *, points: int | None = None) -> Booking:
+def capture_hold(hold: PointsHold, instruction: Instruction, *, points: int | None = None) -> Booking:
     """Take what is held, or a part of it and release the rest.
 
     Raises ValidationError: `hold_closed`, `expired`, `limit_exceeded` for more than is held; `idempotency_key_reused`.
@@ -200,14 +206,14 @@ def capture_hold(hold: PointsHold, request: Request, *, points: int | None = Non
 
     def effect() -> Booking:
         account = lock_account(hold.card)
-        row = find_repeat(account, Operation.REDEEM, request)
+        row = find_repeat(account, Operation.REDEEM, instruction)
         if row is not None:
             return Booking(row, is_replay=True)
         found = _open_hold(account, hold)
         wanted = found.points if points is None else points
         if wanted > found.points:
             raise ValidationError(f"{points_in_words(found.points).capitalize()} are held.", code="limit_exceeded")
-        row = _capture(account, found, wanted, request)
+        row = _capture(account, found, wanted, instruction)
         # What was not taken may have expired meanwhile.
         settle_and_book(account)
         return Booking(row)
@@ -215,7 +221,7 @@ def capture_hold(hold: PointsHold, request: Request, *, points: int | None = Non
     return once(effect)
 
 
-def _capture(account: Account, hold: PointsHold, points: int, request: Request) -> PointsTransaction:
+def _capture(account: Account, hold: PointsHold, points: int, instruction: Instruction) -> PointsTransaction:
     takings = rules.part_of(hold.takings, 0, points)
     let_go(account, hold.takings)
     account.holds.remove(hold)
@@ -227,7 +233,7 @@ def _capture(account: Account, hold: PointsHold, points: int, request: Request) 
         account,
         Operation.REDEEM if is_redemption else Operation.ADJUST,
         -points,
-        request,
+        instruction,
         takings=takings,
         reason=hold.reason,
         discount=rules.discount_for(points, account.program.point_value),
