@@ -96,6 +96,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # Statements are prepared from their fifth time on: a redemption takes two thirds of the time. Behind a pooler that
+    # hands out connections by the transaction, end DATABASE_URL in ?prepare_threshold=None.
+    given = DATABASES["default"].get("OPTIONS", {})
+    DATABASES["default"]["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 5, **given}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The queue only shortens the wait: the outbox owns attempts and backoff, so a task never raises for a foreign error.
