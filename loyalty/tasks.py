@@ -9,8 +9,7 @@ from loyalty.models import LedgerProof
 
 def settle_due() -> None:
     """Book what has lapsed or expired since the last minute."""
-    while services.settle_due():
-        pass
+    services.settle_due()
 
 
 def queue_proof(proof_id: int) -> None:

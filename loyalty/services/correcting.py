@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Sum
 
 from crm.models import User
-from loyalty.models import LoyaltyCard, PointsHold, PointsTransaction, rules
-from loyalty.selectors.accounts import Account
+from loyalty.models import LoyaltyCard, PointsHold, PointsLot, PointsTransaction, rules
+from loyalty.selectors.accounts import Account, account_of
 from loyalty.selectors.words import points_in_words
 from loyalty.services.earning import check_limits
 from loyalty.services.ledger import (
@@ -98,7 +98,7 @@ def reverse_transaction(
         if row is not None:
             return Booking(row, is_replay=True)
         settle_and_book(account)
-        reversal = _reversal(original, points, amount)
+        reversal = _reversal(account, original, points, amount)
         details: dict[str, Any] = {"reason": reason, "amount": amount}
         if reversal.gives:
             already = _reversed_points(original)
@@ -112,7 +112,7 @@ def preview_reversal(
     original: PointsTransaction, *, points: int | None = None, amount: Decimal | None = None
 ) -> Reversal:
     """What a reversal would move; moves nothing. Raises ValidationError as `reverse_transaction`."""
-    return _reversal(original, points, amount)
+    return _reversal(account_of(original.card), original, points, amount)
 
 
 def check_reason(reason: str) -> str:
@@ -127,9 +127,9 @@ def _check_enrolled(account: Account) -> None:
         raise ValidationError("This customer is not enrolled at the moment.", code="not_enrolled")
 
 
-def _reversal(original: PointsTransaction, points: int | None, amount: Decimal | None) -> Reversal:
+def _reversal(account: Account, original: PointsTransaction, points: int | None, amount: Decimal | None) -> Reversal:
     gives = original.points_delta < 0
-    left = _left(original)
+    left = _left(account, original)
     if not left:
         raise ValidationError("Nothing of it is left to reverse.", code="already_reversed")
     wanted = left if points is None else points
@@ -140,14 +140,20 @@ def _reversal(original: PointsTransaction, points: int | None, amount: Decimal |
     return Reversal(wanted, left - wanted, gives, amount)
 
 
-def _left(original: PointsTransaction) -> int:
+def _left(account: Account, original: PointsTransaction) -> int:
     """What has not been reversed yet. What expired is gone, and a reversal is not reversed."""
     if original.operation_type in (Operation.EXPIRE, Operation.REVERSE):
         return 0
-    left = original.points_amount - _reversed_points(original)
-    if original.points_delta > 0:
-        left = min(left, original.points_amount - original.lot.expired - _reversed_points(original))
-    return max(left, 0)
+    # A lot that other points refilled may lose more by expiry than was left of the original.
+    return max(original.points_amount - _reversed_points(original) - _expired_points(account, original), 0)
+
+
+def _expired_points(account: Account, original: PointsTransaction) -> int:
+    """Of the lot that the row made, if it made one."""
+    if original.points_delta < 0:
+        return 0
+    lot, expired = PointsLot.objects.values_list("id", "expired").get(transaction=original)
+    return account.lots[lot].expired if lot in account.lots else expired
 
 
 def _reversed_points(original: PointsTransaction) -> int:

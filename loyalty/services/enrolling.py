@@ -39,7 +39,9 @@ def enroll_customer(customer: Customer, program: Program, *, by: User | None, so
     with transaction.atomic():
         # One enrolment at a time for a customer: two tills at once end in one card.
         Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
-        program = Program.objects.select_related("business").get(pk=program.pk)
+        # Its rules stay as they are until the card is there.
+        locked = Program.objects.select_for_update(of=("self",), no_key=True)
+        program = locked.select_related("business").get(pk=program.pk)
         if not program.is_active:
             raise ValidationError(f"{program} is switched off.", code="program_inactive")
         enrollment = Enrollment.objects.filter(customer=customer, program=program).first()

@@ -17,10 +17,11 @@ def add_program(business: Business, **settings: Any) -> Program:
 def change_program(program: Program, **settings: Any) -> Program:
     """Other rules from now on; what is booked keeps the rules of its day. Raises ValidationError naming a field."""
     with transaction.atomic():
-        program = Program.objects.select_for_update().get(pk=program.pk)
+        _lock(program)
+        fresh = Program.objects.get(pk=program.pk)
         for name, value in settings.items():
-            setattr(program, name, value)
-        return save_program(program)
+            setattr(fresh, name, value)
+        return save_program(fresh)
 
 
 def save_program(program: Program) -> Program:
@@ -29,8 +30,7 @@ def save_program(program: Program) -> Program:
     Raises ValidationError naming a field.
     """
     with transaction.atomic():
-        # The business's row orders those who would both become its default.
-        Business.objects.select_for_update(no_key=True).get(pk=program.business_id)
+        _lock(program)
         others = Program.objects.filter(business=program.business_id).exclude(pk=program.pk)
         if not others.filter(is_default=True).exists():
             program.is_default = True
@@ -42,6 +42,12 @@ def save_program(program: Program) -> Program:
         if before not in (None, program.tiers):
             _retier(program)
     return program
+
+
+def _lock(program: Program) -> None:
+    """The business orders those who would both become its default; the program, those who join it meanwhile."""
+    Business.objects.select_for_update(no_key=True).get(pk=program.business_id)
+    Program.objects.select_for_update(no_key=True).filter(pk=program.pk).first()
 
 
 def _retier(program: Program) -> None:

@@ -1,25 +1,49 @@
 """What time does to points, booked soon after: holds lapse, lots expire."""
 
-from django.db import transaction
-from django.db.models import F
+import logging
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from loyalty.models import LoyaltyCard, PointsHold, PointsLot
 from loyalty.services.ledger import lock_account, settle_and_book
 
 BATCH = 500
+logger = logging.getLogger(__name__)
 
 
-def settle_due(limit: int = BATCH) -> int:
-    """Book lapsed holds and expired points of cards that nobody has touched since: how many cards it looked at.
+def settle_due() -> int:
+    """Book lapsed holds and expired points of cards that nobody has touched since: how many cards it settled.
 
-    Each card in a transaction of its own, so that nobody at a till waits for more than one.
+    Each card in a transaction of its own, so that nobody at a till waits for more than one; a card whose books are
+    broken is left to the proof of the ledger, and does not keep the others from being settled.
     """
+    settled = 0
+    for card in _due_cards():
+        try:
+            with transaction.atomic():
+                settle_and_book(lock_account(LoyaltyCard(pk=card)))
+        except (IntegrityError, LookupError):
+            logger.exception("Card %s cannot be settled", card)
+        else:
+            settled += 1
+    return settled
+
+
+def _due_cards() -> Iterator[UUID]:
+    """In the order of their ids, a batch at a time."""
     now = timezone.now()
-    lots = PointsLot.objects.filter(expires_at__lte=now, remaining__gt=F("held")).values_list("card", flat=True)
-    holds = PointsHold.objects.open().filter(expires_at__lte=now).values_list("card", flat=True)
-    cards = sorted({*lots[:limit], *holds[:limit]})
-    for card in cards:
-        with transaction.atomic():
-            settle_and_book(lock_account(LoyaltyCard(pk=card)))
-    return len(cards)
+    lots = PointsLot.objects.filter(expires_at__lte=now, remaining__gt=F("held"))
+    holds = PointsHold.objects.open().filter(expires_at__lte=now)
+    due: list[UUID] = sorted({*_first(lots), *_first(holds)})[:BATCH]
+    while due:
+        yield from due
+        due = sorted({*_first(lots, after=due[-1]), *_first(holds, after=due[-1])})[:BATCH]
+
+
+def _first(rows: QuerySet[PointsLot] | QuerySet[PointsHold], after: UUID | None = None) -> list[UUID]:
+    later = rows.filter(card__gt=after) if after else rows
+    return list(later.order_by("card_id").values_list("card_id", flat=True).distinct()[:BATCH])
