@@ -2,18 +2,20 @@
 
 from functools import reduce
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils.safestring import SafeString
 
 from crm.models import Business, Membership, User
 from notifications.admin import StaffModelAdmin, badge, when
 
+MOST_SEARCHED = 200
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -114,27 +116,49 @@ class TenantAdmin(StaffModelAdmin):
     role_to_change = Membership.Role.MANAGER
 
     def sees_all(self, request: HttpRequest, action: str = "view") -> bool:
-        """Whether this is staff who may do it everywhere."""
-        permission = f"{self.opts.app_label}.{get_permission_codename(action, self.opts)}"
-        return cast(User, request.user).acts_for_all(permission)
+        """Whether this is staff who may do it everywhere. Whoever may change a row may see it."""
+        user, actions = cast(User, request.user), (action, "change") if action == "view" else (action,)
+        names = [f"{self.opts.app_label}.{get_permission_codename(name, self.opts)}" for name in actions]
+        return any(user.acts_for_all(name) for name in names)
 
     def businesses(self, request: HttpRequest, action: str = "view") -> QuerySet[Business]:
         """The businesses in whose rows this user may do it."""
-        user = cast(User, request.user)
-        if self.sees_all(request, action):
-            return Business.objects.all()
-        role = self.role_to_view if action == "view" else self.role_to_change
-        return Business.objects.filter(memberships__in=user.memberships.filter(role__in=Membership.reaching(role)))
+        rows = Business.objects.all()
+        return rows if self.sees_all(request, action) else rows.filter(pk__in=self._own(request, action))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Rows of these businesses only: another one's id is a missing one."""
+        """Rows of these businesses only."""
         rows = super().get_queryset(request)
-        own = {f"{self.business_path}__in": self.businesses(request)}
-        return rows if self.sees_all(request) else rows.filter(**own)
+        return rows if self.sees_all(request) else self.narrowed(rows, self._own(request, "view"))
+
+    def narrowed(self, rows: QuerySet[Any], businesses: list[UUID]) -> QuerySet[Any]:
+        """What members of these businesses see of the rows."""
+        return rows.filter(**{f"{self.business_path}__in": businesses})
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Another business's id is a missing one. Raises Http404."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404("Not found.")
+        return found
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Each word is a condition, of which a database takes only so many."""
+        return super().get_search_results(request, queryset, search_term[:MOST_SEARCHED])
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A business is chosen among those in which this user may add, and edited elsewhere."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.related_model is Business:
+            field.widget = field.widget.widget
+            field.queryset = self.businesses(request, "add")
+        return field
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Whether the app stands in the navigation."""
-        return self.has_view_permission(request)
+        """Whether the app stands in the navigation, which the login page asks too."""
+        return request.user.is_authenticated and self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Rows are narrowed by the queryset."""
@@ -155,12 +179,27 @@ class TenantAdmin(StaffModelAdmin):
     def _may(self, request: HttpRequest, action: str, obj: Model | None = None) -> bool:
         if self.sees_all(request, action):
             return True
-        allowed = self.businesses(request, action)
-        return (allowed if obj is None else allowed.filter(pk=self.business_of(obj).pk)).exists()
+        own = self._own(request, action)
+        return bool(own) if obj is None else self.business_of(obj).pk in own
+
+    def _own(self, request: HttpRequest, action: str) -> list[UUID]:
+        """The businesses where the user's role suffices."""
+        needed = self.role_to_view if action == "view" else self.role_to_change
+        return [business for business, role in roles_of(request).items() if role in Membership.reaching(needed)]
 
     def business_of(self, obj: Any) -> Business:
         """Along `business_path`."""
         return cast(Business, reduce(getattr, self.business_path.split("__"), obj))
+
+
+def roles_of(request: HttpRequest) -> dict[UUID, str]:
+    """The user's role in each of their businesses, asked once in a request: a page asks for each list it names."""
+    known: dict[UUID, str] | None = request.__dict__.get("member_roles")
+    if known is None:
+        user = request.user
+        known = dict(user.memberships.order_by().values_list("business", "role")) if user.is_authenticated else {}
+        request.__dict__["member_roles"] = known
+    return known
 
 
 def _is_superuser(request: HttpRequest) -> bool:
