@@ -42,7 +42,7 @@ def check_tiers(tiers: Any) -> None:
 def _check_tier(tier: Any) -> None:
     if not isinstance(tier, Mapping) or set(tier) != {"level", "from_points", "multiplier"}:
         raise ValidationError("A tier has a level, from_points and a multiplier.")
-    if not isinstance(tier["level"], str) or not 1 <= len(tier["level"].strip()) <= 30:
+    if not isinstance(tier["level"], str) or not 1 <= len(tier["level"].strip()) <= len(tier["level"]) <= 30:
         raise ValidationError("A level is a name of at most 30 characters.")
     points = tier["from_points"]
     if type(points) is not int or not 0 <= points <= rules.MOST_POINTS:

@@ -1,6 +1,7 @@
 """A card as it stands at this moment: what is expired or lapsed counts as gone, whether or not it is booked yet."""
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -71,9 +72,9 @@ class Account:
 
 
 def account_of(card: LoyaltyCard) -> Account:
-    """The card as it stands now. Reads only; `card` needs its program (`complete()`)."""
+    """The card as it stands now. Reads only; `card` itself stays as it is, and needs its program (`complete()`)."""
     program = card.enrollment.program
-    account = read_account(card, program, card.enrollment.status, program.business.currency)
+    account = read_account(copy(card), program, card.enrollment.status, program.business.currency)
     settle(account)
     return account
 

@@ -4,6 +4,7 @@ from loyalty.services.correcting import (
     Reversal,
     adjust_points,
     ask_to_deduct,
+    asks_first,
     preview_reversal,
     reverse_transaction,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "add_program",
     "adjust_points",
     "ask_to_deduct",
+    "asks_first",
     "capture_hold",
     "change_program",
     "earn_points",

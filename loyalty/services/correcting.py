@@ -11,8 +11,8 @@ from django.db.models import Sum
 from crm.models import User
 from loyalty.models import LoyaltyCard, PointsHold, PointsLot, PointsTransaction, rules
 from loyalty.selectors.accounts import Account, account_of
-from loyalty.selectors.words import points_in_words
-from loyalty.services.earning import check_limits
+from loyalty.selectors.words import money, points_in_words
+from loyalty.services.earning import check_enrolled, check_limits, check_positive
 from loyalty.services.ledger import (
     Booking,
     Instruction,
@@ -29,6 +29,8 @@ from loyalty.services.ledger import (
 from loyalty.services.redeeming import check_available, hold_points
 
 ASK_FOR = timedelta(days=7)
+# What staff need, who then adjust in any business.
+ADJUST = "loyalty.adjust_points"
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,18 @@ def adjust_points(card: LoyaltyCard, instruction: Instruction, *, points: int, r
     """Add or take points by hand. Added ones count as earned and may expire.
 
     Raises ValidationError: `reason_required`, `not_enrolled`, `limit_exceeded`, `insufficient_points`,
-    `idempotency_key_reused`.
+    `idempotency_key_reused`, or naming `points` for 0.
     """
     reason = check_reason(reason)
+    if not points:
+        raise ValidationError({"points": ["Give points to add or to take away."]})
 
     def effect() -> Booking:
         account = lock_account(card)
         row = find_repeat(account, Operation.ADJUST, instruction)
         if row is not None:
             return Booking(row, is_replay=True)
-        _check_enrolled(account)
+        check_enrolled(account)
         settle_and_book(account)
         if points < 0:
             check_available(account, -points)
@@ -64,6 +68,11 @@ def adjust_points(card: LoyaltyCard, instruction: Instruction, *, points: int, r
         return Booking(add_points(account, Operation.ADJUST, points, instruction, expiry_days=days, reason=reason))
 
     return once(effect)
+
+
+def asks_first(card: LoyaltyCard, *, points: int, by: User) -> bool:
+    """Whether the customer decides: a business takes points away, and its program wants that. Staff do not ask."""
+    return points < 0 and card.enrollment.program.deduction_needs_approval and not by.acts_for_all(ADJUST)
 
 
 def ask_to_deduct(card: LoyaltyCard, *, points: int, reason: str, by: User) -> PointsHold:
@@ -122,17 +131,12 @@ def check_reason(reason: str) -> str:
     return reason.strip()
 
 
-def _check_enrolled(account: Account) -> None:
-    if not account.is_enrolled:
-        raise ValidationError("This customer is not enrolled at the moment.", code="not_enrolled")
-
-
 def _reversal(account: Account, original: PointsTransaction, points: int | None, amount: Decimal | None) -> Reversal:
     gives = original.points_delta < 0
     left = _left(account, original)
     if not left:
         raise ValidationError("Nothing of it is left to reverse.", code="already_reversed")
-    wanted = left if points is None else points
+    wanted = left if points is None else check_positive(points)
     if amount is not None:
         wanted = _points_for(original, amount)
     if wanted > left:
@@ -172,7 +176,8 @@ def _points_for(original: PointsTransaction, amount: Decimal) -> int:
     ]
     before, order = sum((part for _points, part in parts), Decimal(0)), Decimal(total)
     if before + amount > order:
-        message = f"Only {order - before} of the order total {order} can still be reversed."
+        currency = original.card.enrollment.program.business.currency
+        message = f"Only {money(order - before, currency)} of {money(order, currency)} can still be reversed."
         raise ValidationError(message, code="limit_exceeded")
     upto = rules.points_for_part(original.points_amount, order, before + amount)
     return max(upto - sum(points for points, _part in parts), 0)

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Sum
 
 from loyalty.models import LoyaltyCard, PointsTransaction, Program, rules
-from loyalty.selectors.accounts import Account, account_of
+from loyalty.selectors.accounts import Account, account_of, settle
 from loyalty.selectors.words import explain_earning
 from loyalty.services.ledger import (
     Instruction,
@@ -55,6 +55,7 @@ def earn_points(
         rule = snapshot(account.program, account.tier)
         earned = _earned(rule, order_total, points)
         if not earned:
+            settle(account)
             return _preview(account, rule, order_total, 0)
         check_limits(account, earned)
         settle_and_book(account)
@@ -91,10 +92,22 @@ def earning_of(row: PointsTransaction, *, is_replay: bool = False) -> Earning:
     return Earning(row.points_amount, row.balance_after, details["tier_level"], text, row, is_replay)
 
 
+def check_positive(points: int) -> int:
+    """Raises ValidationError naming `points`."""
+    if points < 1:
+        raise ValidationError({"points": ["Give at least 1 point."]})
+    return points
+
+
 def check_open(account: Account) -> None:
     """Raises ValidationError `program_inactive` or `not_enrolled`."""
     if not account.program.is_active:
         raise ValidationError(f"{account.program} is switched off.", code="program_inactive")
+    check_enrolled(account)
+
+
+def check_enrolled(account: Account) -> None:
+    """Raises ValidationError `not_enrolled`."""
     if not account.is_enrolled:
         raise ValidationError("This customer is not enrolled at the moment.", code="not_enrolled")
 
@@ -126,7 +139,7 @@ def _added_today(account: Account) -> int:
 
 def _earned(rule: dict[str, Any], order_total: Decimal | None, points: int | None) -> int:
     if points is not None:
-        return points
+        return check_positive(points)
     if order_total is None and rule["earn_rule"] != Program.EarnRule.PER_VISIT:
         raise ValidationError({"order_total": ["Give the order total, or points."]})
     return rules.points_for_order(

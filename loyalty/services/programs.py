@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Case, Value, When
 
@@ -36,6 +37,8 @@ def save_program(program: Program) -> Program:
             program.is_default = True
         if program.is_default:
             others.filter(is_default=True).update(is_default=False)
+        if others.filter(name=program.name).exists():
+            raise ValidationError({"name": ["The business has a program of this name."]})
         program.full_clean()
         before = Program.objects.filter(pk=program.pk).values_list("tiers", flat=True).first()
         program.save()

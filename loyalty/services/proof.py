@@ -1,9 +1,9 @@
 """The proof of the ledger: every card's sums computed again from its rows."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -27,7 +27,7 @@ class Books:
     card: LoyaltyCard
     rows: list[PointsTransaction] = field(default_factory=list)
     lots: list[PointsLot] = field(default_factory=list)
-    held: int = 0
+    holds: list[PointsHold] = field(default_factory=list)
 
 
 @dataclass
@@ -36,9 +36,11 @@ class Replay:
 
     seq: int = 0
     net: int = 0
+    balance: int = 0
     earned: int = 0
     redeemed: int = 0
     lots: dict[int, int] = field(default_factory=dict)
+    made: dict[int, tuple[int, datetime | None]] = field(default_factory=dict)
     expired: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -48,8 +50,9 @@ def verify_ledger(seen: Callable[[int], object] = lambda count: None) -> tuple[L
     for batch in _batches():
         # One snapshot a batch, so that what moves meanwhile is either seen whole or not at all.
         with transaction.atomic():
-            rows = LoyaltyCard.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=batch)
-            cards = list(rows.select_related("enrollment__program").order_by("pk"))
+            rows = LoyaltyCard.objects.select_for_update(no_key=True).filter(pk__in=batch)
+            # Read after the lock: joined to it, the tiers would be as old as the wait for it.
+            cards = list(rows.prefetch_related("enrollment__program").order_by("pk"))
             for books in _books(cards):
                 problem = problem_of(books)
                 if problem:
@@ -77,7 +80,7 @@ def _books(cards: list[LoyaltyCard]) -> list[Books]:
     for lot in PointsLot.objects.filter(card__in=books).order_by("id"):
         books[lot.card_id].lots.append(lot)
     for hold in PointsHold.objects.open().filter(card__in=books):
-        books[hold.card_id].held += hold.points
+        books[hold.card_id].holds.append(hold)
     return list(books.values())
 
 
@@ -99,17 +102,30 @@ def _play(replay: Replay, row: PointsTransaction, lot: int | None, card: Loyalty
         return f"expected number {replay.seq}"
     if row.business_id != card.enrollment.program.business_id:
         return "it belongs to another business"
-    if row.balance_after - row.owed_after != replay.net:
-        return f"balance {row.balance_after} less {row.owed_after} owed, but the rows add up to {replay.net}"
     _count(replay, row)
+    problem = _move(replay, row, lot)
+    if problem:
+        return problem
+    owed = replay.balance - replay.net
+    if (row.balance_after, row.owed_after) != (replay.balance, owed):
+        is_, should = f"{row.balance_after} less {row.owed_after} owed", f"{replay.balance} less {owed}"
+        return f"balance {is_}, but the rows add up to {should}"
+    return ""
+
+
+def _move(replay: Replay, row: PointsTransaction, lot: int | None) -> str:
     details = row.operation_details
     if lot is not None:
+        days = details["rule"]["expiry_days"]
+        replay.made[lot] = row.points_delta, None if days is None else row.created_at + timedelta(days=days)
         replay.lots[lot] = row.points_delta - details["owed_paid"]
+        replay.balance += replay.lots[lot]
     sign = 1 if row.points_delta > 0 else -1
     for taken, points in details["lots"]:
         if taken not in replay.lots:
             return f"lot {taken} is not of this card"
         replay.lots[taken] += sign * points
+        replay.balance += sign * points
         if row.operation_type == Operation.EXPIRE:
             replay.expired[taken] += points
     return ""
@@ -130,17 +146,21 @@ def _count(replay: Replay, row: PointsTransaction) -> None:
 
 def _compare(books: Books, replay: Replay) -> str:
     card = books.card
+    held: Counter[int] = Counter()
+    for hold in books.holds:
+        held.update(dict(hold.takings))
     wanted = {
         "last row": (card.last_seq, replay.seq),
         "balance less owed": (card.points_balance - card.points_owed, replay.net),
-        "balance in its lots": (card.points_balance, sum(replay.lots.values())),
-        "held points": (card.points_held, books.held),
-        "held points in lots": (card.points_held, sum(lot.held for lot in books.lots)),
+        "balance in its lots": (card.points_balance, replay.balance),
+        "held points": (card.points_held, sum(hold.points for hold in books.holds)),
         "earned points": (card.total_points_earned, replay.earned),
         "redeemed points": (card.total_points_redeemed, replay.redeemed),
         "lots": (sorted(lot.pk for lot in books.lots), sorted(replay.lots)),
         **{f"lot {lot.pk}": (lot.remaining, replay.lots.get(lot.pk)) for lot in books.lots},
+        **{f"held of lot {lot.pk}": (lot.held, held[lot.pk]) for lot in books.lots},
         **{f"expired of lot {lot.pk}": (lot.expired, replay.expired[lot.pk]) for lot in books.lots},
+        **{f"making of lot {lot.pk}": ((lot.points, lot.expires_at), replay.made.get(lot.pk)) for lot in books.lots},
         "tier": (card.tier_level, rules.tier_for(card.total_points_earned, card.enrollment.program.ladder).level),
     }
     for what, (is_, should) in wanted.items():

@@ -11,7 +11,7 @@ from loyalty.models import LoyaltyCard, PointsHold, PointsTransaction, rules
 from loyalty.selectors.accounts import Account, account_of, let_go
 from loyalty.selectors.words import money, points_in_words
 from loyalty.services import statements
-from loyalty.services.earning import check_open
+from loyalty.services.earning import check_enrolled, check_open, check_positive
 from loyalty.services.ledger import (
     Booking,
     Instruction,
@@ -155,7 +155,7 @@ def hold_points(
 ) -> PointsHold:
     """Set points aside: nobody else can spend them until the hold is captured, released or lapses.
 
-    Raises ValidationError: `program_inactive`, `not_enrolled`, `insufficient_points`; for a redemption also
+    Raises ValidationError: `not_enrolled`, `insufficient_points`; for a redemption also `program_inactive`,
     `below_minimum` and `not_a_multiple`.
     """
 
@@ -165,7 +165,8 @@ def hold_points(
         if purpose == PointsHold.Purpose.REDEMPTION:
             check_redemption(account, points)
         else:
-            check_available(account, points)
+            check_enrolled(account)
+            check_available(account, check_positive(points))
         takings = _set_aside(account, points)
         save_lots(account, takings)
         statements.update_card(account.card)
@@ -210,7 +211,7 @@ def capture_hold(hold: PointsHold, instruction: Instruction, *, points: int | No
         if row is not None:
             return Booking(row, is_replay=True)
         found = _open_hold(account, hold)
-        wanted = found.points if points is None else points
+        wanted = found.points if points is None else check_positive(points)
         if wanted > found.points:
             raise ValidationError(f"{points_in_words(found.points).capitalize()} are held.", code="limit_exceeded")
         row = _capture(account, found, wanted, instruction)
