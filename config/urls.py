@@ -28,6 +28,7 @@ urlpatterns = [
     path("api/docs", DocsView.as_view(), name="api-docs"),
     path("api/", include("crm.api.urls")),
     path("api/", include("nominations.api.urls")),
+    path("api/", include("loyalty.api.urls")),
     path("api/", include("loops_sync.api.urls")),
     re_path(r"^api(?:/.*)?$", missing_route),
     re_path(r"^media/(?P<path>nominees/[\w.-]+)$", serve, {"document_root": settings.MEDIA_ROOT}, name="media"),

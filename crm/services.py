@@ -91,6 +91,16 @@ def take_turn(name: str, rate: str) -> float:
     return 0.0
 
 
+def turn_wait(name: str, rate: str) -> float:
+    """What `take_turn` would answer now; takes no turn and waits for nobody."""
+    gate = RateGate.objects.filter(name=name[: RateGate.NAME_LENGTH]).first() if rate else None
+    if gate is None:
+        return 0.0
+    count, period = parse_rate(rate)
+    ahead = gate.free_at - timezone.now() - timedelta(seconds=period / count) * (count - 1)
+    return max(ahead.total_seconds(), 0.0)
+
+
 def book_slot(name: str, *, per_second: float, at_most: float) -> float | None:
     """Book the next free slot of a steady rate, without bursts: the seconds to wait until it begins.
 

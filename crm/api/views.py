@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from knox.models import get_token_model
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -20,6 +21,7 @@ from crm import services
 from crm.api.serializers import LoginSerializer, TokenSerializer
 
 KEY_HEADER = "Idempotency-Key"
+REPLAYED = {"Idempotent-Replay": "true"}
 
 
 def check_key(key: str) -> None:
@@ -36,13 +38,23 @@ def fingerprint(data: Any) -> str:
 
 def answer_once(request: Request, scope: str, effect: Callable[[], services.Answer]) -> Response:
     """Run the effect, under the request's Idempotency-Key if it has one."""
-    key = request.headers.get(KEY_HEADER)
+    return answer_under(request.headers.get(KEY_HEADER), scope, fingerprint(request.data), effect)
+
+
+def answer_under(key: str | None, scope: str, mark: str, effect: Callable[[], services.Answer]) -> Response:
+    """Run the effect, once for the key if there is one; `mark` tells whether it comes with the same wish again."""
     if key is None:
         status, body = effect()
         return Response(body, status=status)
     check_key(key)
-    (status, body), replayed = services.remember_answer(scope, key, fingerprint(request.data), effect)
-    return Response(body, status=status, headers={"Idempotent-Replay": "true"} if replayed else {})
+
+    def in_writing() -> services.Answer:
+        status, body = effect()
+        # A column of JSON would forget the order of the fields.
+        return status, JSONRenderer().render(body).decode()
+
+    (status, text), replayed = services.remember_answer(scope, key, mark, in_writing)
+    return Response(json.loads(text), status=status, headers=REPLAYED if replayed else {})
 
 
 def address_of(request: HttpRequest) -> str:

@@ -57,7 +57,9 @@ def test_idempotency_key_is_described_where_it_is_read() -> None:
         for name, operation in operations().items()
         if "Idempotency-Key" in [parameter["name"] for parameter in operation.get("parameters", [])]
     ]
-    assert sorted(takers) == ["post /api/nominations", "post /api/votes"]
+    points = ["adjust", "earn", "holds", "holds/{id}/capture", "holds/{id}/release", "transactions/{id}/reverse"]
+    points = ["post /api/customer/loyalty/redeem", *(f"post /api/loyalty/{name}" for name in points)]
+    assert sorted(takers) == [*points, "post /api/nominations", "post /api/votes"]
 
 
 def test_public_operations_ask_for_no_login() -> None:

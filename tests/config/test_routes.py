@@ -7,28 +7,45 @@ from django.apps import apps
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from crm.models import User
+from loyalty.models import LoyaltyCard
+from loyalty.services import hold_points
 from tests import builders
 from tests.door import get, said, send
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-PERMISSIONS = ("nominations.view_nomination", "nominations.decide_nomination", "loops_sync.view_outboxentry")
+PERMISSIONS = (
+    "nominations.view_nomination",
+    "nominations.decide_nomination",
+    "loops_sync.view_outboxentry",
+    "loyalty.redeem_points",
+    "loyalty.adjust_points",
+    "loyalty.view_loyaltycard",
+    "loyalty.change_program",
+)
+PHONE = "07306 506797"
 
-# Anonymous, plain user, staff without a permission, staff with it, superuser.
-OPEN, NOT_HERE, MISSING = "200 200 200 200 200", "405 405 405 405 405", "404 404 404 404 404"
-STAFF, STAFF_NOT_HERE, STAFF_INCOMPLETE = "401 403 403 200 200", "401 403 403 405 405", "401 403 403 400 400"
-INCOMPLETE, CLOCK_ONLY = "400 400 400 400 400", "401 401 401 401 401"
-LOGGED_IN, LOGGED_IN_NOT_HERE = "401 204 204 204 204", "401 405 405 405 405"
+# Anonymous, plain user, staff without a permission, staff with it, superuser; then, of the business that the address
+# is about, a cashier, a manager and the customer.
+OPEN, NOT_HERE, MISSING = " ".join(["200"] * 8), " ".join(["405"] * 8), " ".join(["404"] * 8)
+STAFF, STAFF_NOT_HERE = "401 403 403 200 200 403 403 403", "401 403 403 405 405 403 403 403"
+STAFF_INCOMPLETE, STAFF_CONFLICT = STAFF.replace("200", "400"), STAFF.replace("200", "409")
+INCOMPLETE, CLOCK_ONLY = NOT_HERE.replace("405", "400"), NOT_HERE.replace("405", "401")
+LOGIN, LOGIN_INCOMPLETE, LOGIN_NOT_HERE = (" ".join(["401"] + [code] * 7) for code in ("200", "400", "405"))
+AT_THE_TILL, IN_THE_OFFICE = "401 404 403 200 200 200 200 403", "401 404 403 400 400 403 400 403"
+OWN_CARD = "401 404 403 200 200 200 200 200"
 
 PUBLIC_READ = {"GET": OPEN, "HEAD": OPEN, "OPTIONS": OPEN, "*": NOT_HERE}
 STAFF_READ = {"GET": STAFF, "HEAD": STAFF, "OPTIONS": STAFF, "*": STAFF_NOT_HERE}
 DECISION = {"POST": STAFF, "OPTIONS": STAFF, "*": STAFF_NOT_HERE}
+FOR_LOGINS = {"OPTIONS": LOGIN, "*": LOGIN_NOT_HERE}
+CARD_READ = FOR_LOGINS | {"GET": OWN_CARD, "HEAD": OWN_CARD}
 TABLE: dict[str, dict[str, str]] = {
     "^api(?:/.*)?$": {"*": MISSING},
     "api/schema": PUBLIC_READ,
     "api/docs": PUBLIC_READ,
     "api/auth/login": {"POST": INCOMPLETE, "OPTIONS": OPEN, "*": NOT_HERE},
-    "api/auth/logout": {"POST": LOGGED_IN, "OPTIONS": "401 200 200 200 200", "*": LOGGED_IN_NOT_HERE},
+    "api/auth/logout": FOR_LOGINS | {"POST": LOGIN.replace("200", "204")},
     "api/season": PUBLIC_READ,
     "api/categories": PUBLIC_READ,
     "api/nominations": STAFF_READ | {"POST": INCOMPLETE},
@@ -37,10 +54,26 @@ TABLE: dict[str, dict[str, str]] = {
     "api/nominations/<uuid:id>/reject": DECISION | {"POST": STAFF_INCOMPLETE},
     "api/nominations/<uuid:id>/withdraw": DECISION,
     "api/nominations/<uuid:id>/duplicate": DECISION | {"POST": STAFF_INCOMPLETE},
-    "api/nominations/<uuid:id>/reopen": DECISION | {"POST": "401 403 403 409 409"},
+    "api/nominations/<uuid:id>/reopen": DECISION | {"POST": STAFF_CONFLICT},
     "api/nominees/<slug:slug>": PUBLIC_READ,
     "api/stats": PUBLIC_READ,
     "api/votes": {"POST": INCOMPLETE, "OPTIONS": OPEN, "*": NOT_HERE},
+    "api/loyalty/phone-lookup": FOR_LOGINS
+    | {"GET": "401 404 403 200 200 200 200 404", "HEAD": "401 404 403 200 200 200 200 404"},
+    "api/customer/loyalty/redeem": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE, "PUT": LOGIN_INCOMPLETE},
+    "api/loyalty/earn": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
+    "api/loyalty/adjust": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
+    "api/loyalty/transactions/<uuid:id>/reverse": FOR_LOGINS | {"POST": IN_THE_OFFICE},
+    "api/loyalty/holds": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
+    "api/loyalty/holds/<uuid:id>/capture": FOR_LOGINS | {"POST": AT_THE_TILL},
+    "api/loyalty/holds/<uuid:id>/release": FOR_LOGINS | {"POST": AT_THE_TILL},
+    "api/loyalty/cards": FOR_LOGINS | dict.fromkeys(("GET", "HEAD"), "401 403 403 200 200 200 200 200"),
+    "api/loyalty/cards/<str:id>": CARD_READ,
+    "api/loyalty/cards/<str:id>/statement": CARD_READ,
+    "api/loyalty/cards/<str:id>/statement.csv": CARD_READ,
+    "api/loyalty/programs": PUBLIC_READ | {"POST": LOGIN_INCOMPLETE, "*": LOGIN_NOT_HERE},
+    "api/loyalty/programs/<uuid:id>": PUBLIC_READ | {"PATCH": "401 404 403 200 200 403 200 404", "*": LOGIN_NOT_HERE},
+    "api/enrollments": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
     "api/sync/loops/run": STAFF_READ | {"POST": CLOCK_ONLY},
 }
 
@@ -59,17 +92,34 @@ API_ROUTES = sorted(route for route in routes(get_resolver().url_patterns) if ro
 
 
 def path_of(route: str) -> str:
-    """An address that the route answers: of a nomination that waits, of a nominee who is live."""
+    """An address that the route answers: of a nomination that waits, a nominee who is live, the customer's card."""
     if route.startswith("^"):
         return "/api/nowhere"
+    if "/loyalty/" in route:
+        return points_path(f"/{route}")
     if "<uuid:id>" in route:
         return f"/{route}".replace("<uuid:id>", str(builders.submitted().pk))
     return f"/{route}".replace("<slug:slug>", str(builders.approved().nominee.slug) if "<" in route else "")
 
 
+def points_path(path: str) -> str:
+    """About the customer's card, its row, a hold on it, or its program."""
+    customer = builders.customer(PHONE)
+    card = LoyaltyCard.objects.filter(enrollment__customer=customer).first() or builders.card(500, by=customer)
+    path = path.replace("<str:id>", card.card_number)
+    if "/holds/" in path:
+        path = path.replace("<uuid:id>", str(hold_points(card, points=1, by=None).pk))
+    named = {"phone-lookup": f"?phone={PHONE}&business=corner-cafe", "programs": "?business=corner-cafe"}
+    one = card.enrollment.program if "/programs/" in path else card.transactions.get(seq=1)
+    return path.replace("<uuid:id>", str(one.pk)) + named.get(path.rpartition("/")[2], "")
+
+
 def callers() -> list[User | None]:
     """In the order of the table."""
-    return [None, builders.plain_user(), builders.staff(), builders.staff(*PERMISSIONS), builders.superuser()]
+    members = [builders.member(role, builders.business()) for role in ("cashier", "manager")]
+    customer = builders.customer(PHONE, user=builders.plain_user()).user
+    staff = [builders.staff(), builders.staff(*PERMISSIONS), builders.superuser()]
+    return [None, builders.plain_user(), *staff, *members, customer]
 
 
 def test_every_route_of_the_api_has_a_row() -> None:
@@ -124,6 +174,12 @@ def test_reading_changes_nothing_anywhere() -> None:
     people = callers()
     paths = [path_of(route) for route in API_ROUTES]
     paths += ["/", "/nominate", "/nominate?category=best-recruiter", f"/nominee/{nomination.nominee.slug}"]
+    card = f"/api/loyalty/cards/{LoyaltyCard.objects.get().pk}"
+    paths += [
+        f"{card}/statement?from=2026-01-01",
+        f"{card}/statement.csv",
+        "/api/loyalty/cards?business=corner-cafe&q=a",
+    ]
     paths += ["/healthz", "/readyz", f"/api/nominations/{nomination.pk}", "/api/nominations?q=nia&page_size=1"]
     before = contents()
     for path in paths:

@@ -1,0 +1,26 @@
+"""The points' API: shapes in, services, shapes out."""
+
+from loyalty.api.views.cards import CardsView, CardView, StatementCSVView, StatementView
+from loyalty.api.views.enrollments import EnrollmentsView
+from loyalty.api.views.holds import CaptureView, HoldsView, ReleaseView
+from loyalty.api.views.lookup import PhoneLookupView
+from loyalty.api.views.points import AdjustView, EarnView, RedeemView, ReverseView
+from loyalty.api.views.programs import ProgramsView, ProgramView
+
+__all__ = [
+    "AdjustView",
+    "CaptureView",
+    "CardView",
+    "CardsView",
+    "EarnView",
+    "EnrollmentsView",
+    "HoldsView",
+    "PhoneLookupView",
+    "ProgramView",
+    "ProgramsView",
+    "RedeemView",
+    "ReleaseView",
+    "ReverseView",
+    "StatementCSVView",
+    "StatementView",
+]
