@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString
 from crm.models import Business, Membership, User
 from notifications.admin import StaffModelAdmin, badge, when
 
-MOST_SEARCHED = 200
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -141,12 +140,6 @@ class TenantAdmin(StaffModelAdmin):
         if found is None:
             raise Http404("Not found.")
         return found
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Each word is a condition, of which a database takes only so many."""
-        return super().get_search_results(request, queryset, search_term[:MOST_SEARCHED])
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A business is chosen among those in which this user may add, and edited elsewhere."""
