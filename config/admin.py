@@ -1,7 +1,9 @@
 """The staff site's home: what waits, and whether the line to Loops works."""
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC
+from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -9,14 +11,17 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from crm.models import Membership, User
+from crm.models import Business, Membership, User
 from loops_sync import selectors as loops
+from loyalty import selectors as points
+from loyalty.models import LedgerProof
 from nominations import selectors as awards
 from nominations.models import Season
 from notifications.admin import Banner, StaffAdminSite, StaffLoginForm, age_of
 
 VIEW_NOMINATION, VIEW_OUTBOX = "nominations.view_nomination", "loops_sync.view_outboxentry"
 VIEW_SEASON = "nominations.view_season"
+VIEW_CARD, VIEW_PROOF, PROVE = "loyalty.view_loyaltycard", "loyalty.view_ledgerproof", "loyalty.prove_ledger"
 # Machinery that only superusers look at, under one heading at the end.
 SYSTEM_APPS = ("auth", "axes", "django_q", "knox")
 LINES = {
@@ -68,6 +73,13 @@ class StaffHomeSite(StaffAdminSite):
         """Django's list of lists, below what waits for this user."""
         return super().index(request, {"tiles": tiles(request), **(extra_context or {})})
 
+    def get_urls(self) -> list[Any]:
+        """Django's, the till's and the reports'."""
+        # Screens register on this site, so that it has to exist before they do.
+        from loyalty.admin import reports, till
+
+        return [*till.urls(self), *reports.urls(self), *super().get_urls()]
+
     def banners(self, request: HttpRequest) -> list[Banner]:
         """What is wrong with the line to Loops, for those who may see the outbox."""
         if not request.user.has_perm(VIEW_OUTBOX):
@@ -77,7 +89,7 @@ class StaffHomeSite(StaffAdminSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Our apps in their order; the machinery last, for superusers only."""
-        apps: list[Any] = super().get_app_list(request, app_label)
+        apps: list[Any] = _with_pages(request, super().get_app_list(request, app_label), app_label)
         if app_label is not None:
             return apps
         own = [app for app in apps if app["app_label"] not in SYSTEM_APPS]
@@ -89,6 +101,21 @@ class StaffHomeSite(StaffAdminSite):
         return [*own, {"name": "System", "app_label": "system", "app_url": "", "models": system}]
 
 
+def _with_pages(request: HttpRequest, apps: list[Any], app_label: str | None) -> list[Any]:
+    """The till and the reports are no lists, but stand first among those of their app."""
+    from loyalty.admin import reports, till
+
+    if app_label not in (None, "loyalty") or not request.user.is_authenticated:
+        return apps
+    entries = [entry for entry in (till.menu_entry(request.user), reports.menu_entry(request)) if entry]
+    for app in apps:
+        if app["app_label"] == "loyalty":
+            app["models"] = [*entries, *app["models"]]
+            return apps
+    own = {"name": "Points", "app_label": "loyalty", "app_url": "", "models": entries}
+    return [*apps, own] if entries else apps
+
+
 def tiles(request: HttpRequest) -> list[Tile]:
     """The tiles this user may see."""
     found = []
@@ -98,6 +125,11 @@ def tiles(request: HttpRequest) -> list[Tile]:
         found += [_outbox(), _line()]
     if request.user.has_perm(VIEW_SEASON):
         found.append(_season())
+    businesses = list(Business.objects.visible_to(cast(User, request.user), VIEW_CARD))
+    if businesses:
+        found.append(_points_today(businesses))
+    if request.user.is_staff and (request.user.has_perm(PROVE) or request.user.has_perm(VIEW_PROOF)):
+        found.append(_proof())
     return found
 
 
@@ -145,3 +177,22 @@ def _season() -> Tile:
     return Tile(
         "Season", season.name, note, reverse("admin:nominations_season_change", args=[season.pk]), "Edit dates"
     )
+
+
+def _points_today(businesses: list[Business]) -> Tile:
+    midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    earned, redeemed = points.moved_since(businesses, midnight)
+    url = f"{reverse('admin:loyalty_pointstransaction_changelist')}?{urlencode({'created_at__gte': str(midnight)})}"
+    note = "Earned since midnight, UTC. " + (f"{redeemed:,} redeemed." if redeemed else "None redeemed.")
+    return Tile("Points today", f"{earned:,}", note, url, "See the ledger")
+
+
+def _proof() -> Tile:
+    url = reverse("admin:loyalty_ledgerproof_changelist")
+    proof = LedgerProof.objects.filter(finished_at__isnull=False).first()
+    if proof is None or proof.finished_at is None:
+        return Tile("Last proof", "None", "The ledger has not been proven yet.", url, "Prove it", "todo")
+    age = f"{age_of((timezone.now() - proof.finished_at).total_seconds())} ago"
+    if proof.state == LedgerProof.State.BROKEN:
+        return Tile("Last proof", "Broken", f"A card differs from the ledger, {age}.", url, "See which", "bad")
+    return Tile("Last proof", "Proven", f"{proof.cards_checked:,} cards, {age}.", url, "See the proofs", "good")

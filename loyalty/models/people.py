@@ -91,6 +91,7 @@ class Enrollment(models.Model):
     objects = EnrollmentQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "enrolment"
         ordering = ["-created_at", "id"]
         constraints = [
             models.UniqueConstraint(fields=["customer", "program"], name="enrollment_once"),

@@ -110,8 +110,7 @@ def reverse_transaction(
         reversal = _reversal(account, original, points, amount)
         details: dict[str, Any] = {"reason": reason, "amount": amount}
         if reversal.gives:
-            already = _reversed_points(original)
-            return Booking(give_back(account, original, already, reversal.points, instruction, **details))
+            return Booking(give_back(account, original, reversal.points, instruction, **details))
         return Booking(take_back(account, original, reversal.points, instruction, **details))
 
     return once(effect)

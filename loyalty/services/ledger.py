@@ -130,13 +130,14 @@ def take_points(
 
 
 def give_back(
-    account: Account, original: PointsTransaction, already: int, points: int, instruction: Instruction, **details: Any
+    account: Account, original: PointsTransaction, points: int, instruction: Instruction, **details: Any
 ) -> PointsTransaction:
-    """Spent points return: what is owed is paid first, the rest refills the lots it came from."""
+    """Spent points return: what is owed is paid first, the rest refills the lots, last taken from first."""
     card = account.card
     paid = _pay_owed(card, points)
     takings = [(lot, taken) for lot, taken in original.operation_details["lots"]]
-    refills = rules.given_back(takings, already + paid, points - paid)
+    refilled = sum(rules.total(row.operation_details["lots"]) for row in original.reversals.all())
+    refills = rules.given_back(takings, refilled, points - paid)
     missing = [lot for lot, _points in refills if lot not in account.lots]
     account.lots |= read_lots(PointsLot.objects.filter(pk__in=missing)) if missing else {}
     for lot, refill in refills:

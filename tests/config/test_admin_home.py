@@ -5,11 +5,14 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from loops_sync.models import OutboxEntry, Relay, SyncAttempt
+from loyalty import services as points
+from loyalty.models import LoyaltyCard
 from nominations.models import Nomination, Season
 from tests import builders
 
@@ -127,9 +130,43 @@ def test_home_needs_the_same_queries_for_any_number_of_rows(
 ) -> None:
     for _ in range(rows):
         builders.submitted(by=builders.person())
+        builders.card(10)
     staff_client.get("/admin/")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(14):
         staff_client.get("/admin/")
+
+
+def test_home_tells_members_the_points_of_their_own_business() -> None:
+    own, foreign = builders.program(), builders.program(builders.business("elsewhere"))
+    card = builders.card(120, of=own)
+    builders.card(500, of=foreign)
+    points.redeem_points(card, points.Instruction(), points=40)
+    client = Client()
+    client.force_login(builders.member("cashier", own.business))
+    assert tiles(client) == {"Points today": "120"}
+    assert "Earned since midnight, UTC. 40 redeemed." in client.get("/admin/").content.decode()
+    assert tiles(logged_in("loyalty.view_loyaltycard")) == {"Points today": "620"}
+
+
+def test_home_counts_todays_points_only() -> None:
+    with time_machine.travel(timezone.now() - timedelta(days=1)):
+        card = builders.card(120)
+    points.earn_points(card, points.Instruction(), points=7)
+    assert tiles(logged_in("loyalty.view_loyaltycard")) == {"Points today": "7"}
+
+
+@pytest.mark.parametrize("permission", ["loyalty.view_ledgerproof", "loyalty.prove_ledger"])
+def test_home_tells_whether_the_ledger_is_proven(permission: str) -> None:
+    builders.card(10)
+    client = logged_in(permission)
+    assert tiles(client) == {"Last proof": "None"}
+    points.run_proof(points.start_proof(by=None))
+    assert tiles(client) == {"Last proof": "Proven"}
+    LoyaltyCard.objects.update(total_points_earned=11)
+    points.run_proof(points.start_proof(by=None))
+    points.start_proof(by=None)
+    assert tiles(client) == {"Last proof": "Broken"}
+    assert "tone-bad" in client.get("/admin/").content.decode()
 
 
 def test_machinery_is_listed_for_superusers_only(staff_client: Client) -> None:

@@ -85,6 +85,7 @@ class Row:
     lot: Lot | None = None
     taken: list[Point] = field(default_factory=list)
     returned: int = 0
+    refilled: int = 0
     parts: list[tuple[int, int]] = field(default_factory=list)
 
     @property
@@ -242,8 +243,9 @@ class Card:
         if row.lot is not None:
             self.take_back(row.lot, wanted)
         else:
-            back = row.taken[::-1][row.returned : row.returned + wanted]
-            move(back[self.pay(wanted) :], FREE)
+            back = row.taken[::-1][row.refilled :][: wanted - self.pay(wanted)]
+            move(back, FREE)
+            row.refilled += len(back)
             self.pass_time(now)
         row.returned += wanted
         return self.add(Row("reverse", self, 0, now))

@@ -1,6 +1,6 @@
 """Earning, redeeming and adjusting: what is booked, what is refused, and in which order it is checked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -419,3 +419,25 @@ def test_ledger_numbers_its_rows_without_a_gap() -> None:
         ("adjust_points", -25, 50),
     ]
     assert list(PointsTransaction.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("points", [0, -5])
+def test_nothing_and_less_than_nothing_cannot_be_moved(points: int) -> None:
+    card = builders.card(100)
+    hold, first = services.hold_points(card, points=10, by=None), card.transactions.get()
+    calls: list[Callable[[], object]] = [
+        lambda: earn(card, points=points),
+        lambda: preview_earning(card, points=points),
+        lambda: services.ask_to_deduct(card, points=points, reason="Why", by=builders.superuser()),
+        lambda: services.capture_hold(hold, Instruction(), points=points),
+        lambda: services.reverse_transaction(first, Instruction(), reason="Why", points=points),
+        lambda: services.preview_reversal(first, points=points),
+    ]
+    for call in calls:
+        with refused("points"):
+            call()
+    for call in (lambda: redeem(card, points), lambda: services.hold_points(card, points=points, by=None)):
+        with refused("below_minimum"):
+            call()
+    with refused("points"):
+        adjust(card, 0)

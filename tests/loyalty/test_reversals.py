@@ -217,6 +217,18 @@ def test_returned_points_pay_what_is_owed_first() -> None:
     assert lots(card) == [40]
 
 
+def test_what_is_left_after_the_debt_refills_the_lot_last_taken_from(clock: time_machine.Traveller) -> None:
+    card = builders.card(40, of=builders.program(expiry_days=10))
+    switch(card, expiry_days=20)
+    earn(card, points=40)
+    spent = row_of(redeem(card, 80))
+    reverse(card.transactions.get(seq=1))
+    for points, left in [(50, [0, 10]), (20, [0, 30]), (10, [0, 40])]:
+        reverse(spent, points)
+        assert lots(card) == left
+    assert sums(card) == {"points_balance": 40, "total_points_earned": 40}
+
+
 def test_reversed_capture_returns_to_its_lots() -> None:
     card = builders.card(50)
     earn(card, points=50)

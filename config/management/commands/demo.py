@@ -1,6 +1,7 @@
 """`manage.py demo`: data to try the product with."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -10,11 +11,19 @@ from django.utils import timezone
 
 from crm.models import Business, Membership, User
 from loops_sync import tasks
+from loyalty import services as points
+from loyalty.models import Enrollment, LoyaltyCard, RewardTier
 from nominations.models import Category, CategoryGroup, Nomination, Season
 from nominations.services import approve_nomination, submit_nomination
 
+Role = Membership.Role
 PASSWORD = "laurel-demo"  # noqa: S105 - printed for everybody to read
-LOGINS = {"staff@laurel.test": "staff, everything", "editor@laurel.test": "staff, nominations only"}
+LOGINS = {
+    "staff@laurel.test": "staff, everything",
+    "editor@laurel.test": "staff, nominations only",
+    "manager@laurel.test": "manager of the Harbour Café",
+    "cashier@laurel.test": "cashier of the Harbour Café",
+}
 CATEGORIES = [
     ("Staffing", "best-staffing-leader", "Best Staffing Leader", "person"),
     ("Staffing", "best-recruiter", "Best Recruiter", "person"),
@@ -40,13 +49,29 @@ COMPANIES = [
     ("best-staffing-firm", "Sea & Sky Staffing", "Maritime", "11-50", False),
     ("best-staffing-podcast", "The Shortlist", "Media", "1-10", False),
 ]
+REWARDS = [(500, "Coffee"), (1500, "Lunch for two"), (4000, "Dinner on the terrace")]
+# Phones of the range that is kept for fiction; the orders of each, and what was redeemed of the points.
+CUSTOMERS: list[tuple[str, str, list[str], int]] = [
+    ("07306 506797", "Amara Obi", ["128.40", "86.00", "64.25", "240.00"], 200),
+    ("07700 900001", "Grace Hughes", ["12.40", "8.90", "31.00"], 0),
+    ("07700 900002", "Callum Reid", ["640.00", "212.50"], 500),
+    ("07700 900003", "Priya Nair", ["18.20", "24.00", "9.75", "42.10"], 100),
+    ("07700 900004", "Owen Price", ["1210.00", "480.00", "95.00"], 1500),
+    ("07700 900005", "Zofia Nowak", ["6.40"], 0),
+    ("07700 900006", "Samuel Adeyemi", ["75.00", "75.00", "75.00"], 0),
+    ("07700 900007", "Hannah Clarke", ["3180.00"], 1000),
+    ("07700 900008", "Luca Rossi", ["54.00", "22.80"], 0),
+    ("07700 900009", "Mei Chen", ["15.00", "15.00"], 0),
+    ("07700 900010", "Fiona Walsh", ["410.00", "36.60"], 300),
+    ("07700 900011", "", [], 0),
+]
 WHY = "They turned a hard year around, hired forty people who stayed, and answered every one of us in person."
 
 
 class Command(BaseCommand):
-    """Makes logins, a season, categories and nominations; running it again adds only what is missing."""
+    """Makes logins, a season with nominations, and a points program; running it again adds only what is missing."""
 
-    help = "Demo data: two staff logins, a business, a season with nominations. Safe to run again."
+    help = "Demo data: logins, a season with nominations, a business with a points program. Safe to run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the logins at the end."""
@@ -56,6 +81,7 @@ class Command(BaseCommand):
             make_categories()
             if not Nomination.objects.exists():
                 make_nominations(staff)
+            make_points()
         # The first delivery, and the sign of life that /readyz asks for, without waiting for the queue's clock.
         tasks.queue_sweep()
         for email, what in LOGINS.items() if options["verbosity"] else ():
@@ -63,18 +89,22 @@ class Command(BaseCommand):
 
 
 def make_logins() -> User:
-    """A superuser, an editor with the awards' permissions, and a business with its owner."""
-    staff, editor = (User.objects.filter(email=email).first() for email in LOGINS)
-    if staff is None:
-        staff = User.objects.create_superuser("staff@laurel.test", PASSWORD, first_name="Robin", last_name="Staff")
-    if editor is None:
-        editor = User.objects.create_user(
-            "editor@laurel.test", PASSWORD, first_name="Noor", last_name="Editor", is_staff=True
-        )
+    """A superuser, an editor with the awards' permissions, and a business with its people."""
+    staff = make_login("staff@laurel.test", "Robin", "Staff", is_staff=True, is_superuser=True)
+    editor = make_login("editor@laurel.test", "Noor", "Editor", is_staff=True)
     editor.user_permissions.set(Permission.objects.filter(content_type__app_label="nominations"))
+    manager = make_login("manager@laurel.test", "Maggie", "Manager")
+    cashier = make_login("cashier@laurel.test", "Cas", "Cashier")
     business = Business.objects.get_or_create(slug="harbour-cafe", defaults={"name": "Harbour Café"})[0]
-    Membership.objects.get_or_create(user=staff, business=business, defaults={"role": Membership.Role.OWNER})
+    for user, role in ((staff, Role.OWNER), (manager, Role.MANAGER), (cashier, Role.CASHIER)):
+        Membership.objects.get_or_create(user=user, business=business, defaults={"role": role})
     return staff
+
+
+def make_login(email: str, first: str, last: str, **rights: bool) -> User:
+    """The login of that address, as somebody may have changed it."""
+    known = User.objects.filter(email=email).first()
+    return known or User.objects.create_user(email, PASSWORD, first_name=first, last_name=last, **rights)
 
 
 def make_season() -> Season:
@@ -121,3 +151,43 @@ def _nominate(staff: User, number: int, category: str, nominee: dict[str, str], 
     )
     if approved:
         approve_nomination(nomination, by=staff)
+
+
+def make_points() -> None:
+    """A program of the business, and customers with a history. Whoever has a card already keeps it as it is."""
+    business = Business.objects.get(slug="harbour-cafe")
+    program = business.programs.filter(is_default=True).first()
+    if program is None:
+        program = points.add_program(business, name="Harbour Points", welcome_points=50, expiry_days=365)
+        RewardTier.objects.bulk_create(
+            RewardTier(program=program, points_required=required, reward=reward) for required, reward in REWARDS
+        )
+    cashier, manager = (User.objects.get(email=f"{name}@laurel.test") for name in ("cashier", "manager"))
+    for number, (phone, name, orders, redeemed) in enumerate(CUSTOMERS if program.is_active else ()):
+        customer = points.find_or_add_customer(phone, business=business, name=name)
+        if not program.enrollments.filter(customer=customer).exists():
+            card = points.enroll_customer(customer, program, by=cashier, source=Enrollment.Source.TILL).card
+            make_history(card, f"HC-{1000 + 10 * number}", orders, redeemed, cashier)
+            make_corrections(card, name, manager)
+
+
+def make_history(card: LoyaltyCard, order: str, totals: list[str], redeemed: int, by: User) -> None:
+    """Orders at the till, and points redeemed on the last of them."""
+    for number, total in enumerate(totals):
+        asked = points.Instruction(by=by, reference=f"{order}-{number + 1}")
+        points.earn_points(card, asked, order_total=Decimal(total))
+    if redeemed:
+        asked = points.Instruction(by=by, reference=f"{order}-{len(totals)}")
+        points.redeem_points(card, asked, points=redeemed, order_total=Decimal(totals[-1]))
+
+
+def make_corrections(card: LoyaltyCard, name: str, by: User) -> None:
+    """What happens besides: an order that was returned, a gift, and points set aside for tomorrow."""
+    asked = points.Instruction(by=by)
+    if name == "Samuel Adeyemi":
+        order = card.transactions.filter(operation_type="earn_points").latest("seq")
+        points.reverse_transaction(order, asked, reason="Charged twice.")
+    elif name == "Mei Chen":
+        points.adjust_points(card, asked, points=120, reason="We forgot her birthday voucher.")
+    elif name == "Luca Rossi":
+        points.hold_points(card, points=100, by=by, lasts=timedelta(days=1), reason="Ordered for tomorrow.")

@@ -22,7 +22,7 @@ from config.journey import Journey, JourneyError
 
 READY_SECONDS = 60
 STOP_SECONDS = 20
-LOGINS = "staff@laurel.test and editor@laurel.test, password laurel-demo"
+LOGINS = "staff@, editor@, manager@ and cashier@laurel.test, password laurel-demo"
 
 
 class Command(BaseCommand):

@@ -1,0 +1,60 @@
+"""The demo data: enough to try everything, and made once."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.test import Client
+
+from config.management.commands.demo import LOGINS, PASSWORD
+from crm.models import User
+from loyalty.models import LoyaltyCard, PointsHold, PointsTransaction, Program
+from loyalty.services import change_program, verify_ledger
+
+pytestmark = pytest.mark.django_db
+
+
+def counts() -> dict[str, int]:
+    """How many rows there are of each kind, but for the queue's."""
+    models = [model for model in apps.get_models() if model._meta.app_label != "django_q"]
+    return {model._meta.label: model._base_manager.count() for model in models}
+
+
+def test_demo_has_a_points_program_with_believable_cards(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("demo")
+    printed = capsys.readouterr().out
+    assert [login for login in LOGINS if login not in printed] == []
+    program = Program.objects.get()
+    assert (program.name, program.welcome_points, program.expiry_days) == ("Harbour Points", 50, 365)
+    assert program.rewards.count() == 3
+    assert LoyaltyCard.objects.count() == 12
+    phones = set(LoyaltyCard.objects.values_list("enrollment__customer__phone", flat=True))
+    assert {phone for phone in phones if not phone.startswith("+447700900")} == {"+447306506797"}
+    kinds = set(PointsTransaction.objects.values_list("operation_type", flat=True))
+    assert kinds == {"welcome_bonus", "earn_points", "redeem_points", "adjust_points", "reverse_points"}
+    assert PointsHold.objects.open().count() == 1
+    assert verify_ledger() is None
+
+
+def test_demo_again_adds_only_what_is_missing() -> None:
+    call_command("demo", verbosity=0)
+    before = counts()
+    call_command("demo", verbosity=0)
+    assert counts() == before
+    change_program(Program.objects.get(), is_active=False, name="Renamed")
+    User.objects.filter(email="cashier@laurel.test").update(first_name="Mine")
+    call_command("demo", verbosity=0)
+    assert counts() == before
+    assert User.objects.get(email="cashier@laurel.test").first_name == "Mine"
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_demo_logins_may_enter(login: str) -> None:
+    call_command("demo", verbosity=0)
+    client = Client()
+    sent: dict[str, Any] = {"username": login, "password": PASSWORD, "next": "/admin/"}
+    assert client.post("/admin/login/", sent)["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
+    seen = client.get("/admin/loyalty/loyaltycard/").status_code
+    assert seen == (403 if login.startswith("editor") else 200)
