@@ -4,6 +4,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from loyalty import services
+from loyalty.models import LedgerProof, LoyaltyCard
 from nominations.models import Nomination
 from tests import builders
 from tests.bench.table import Row
@@ -16,6 +18,15 @@ LISTS = [
     "/admin/nominations/decisionlog/",
     "/admin/loops_sync/outboxentry/",
     "/admin/loops_sync/contact/",
+    "/api/loyalty/cards?business=corner-cafe&page_size=100",
+    "/api/loyalty/programs?business=corner-cafe&page_size=100",
+    "/admin/loyalty/loyaltycard/",
+    "/admin/loyalty/pointstransaction/",
+    "/admin/loyalty/pointshold/",
+    "/admin/loyalty/customer/",
+    "/admin/loyalty/enrollment/",
+    "/admin/loyalty/program/",
+    "/admin/loyalty/ledgerproof/",
 ]
 
 
@@ -27,16 +38,26 @@ def query_counts() -> list[Row]:
     client = Client(headers={"host": "localhost"})
     client.force_login(builders.superuser())
     builders.approved()
+    card()
     for address in LISTS:  # content types and the like are looked up once a process
         client.get(address)
     one = [queries(client, address) for address in LISTS]
     while Nomination.objects.count() < 100:
         builders.approved()
+    while LoyaltyCard.objects.count() < 100:
+        card()
     hundred = [queries(client, address) for address in LISTS]
     return [
         Row(f"queries for 100 rows ÷ for 1: {address}", many / few, 1.0, False, f"{many} and {few}")
         for address, many, few in zip(LISTS, hundred, one, strict=True)
     ]
+
+
+def card() -> None:
+    """A card in a program of its own, with a row of everything that hangs on it."""
+    made = builders.card(10, of=builders.program(min_order=0))
+    services.hold_points(made, points=5, by=builders.superuser())
+    LedgerProof.objects.create(card=made, by=builders.superuser(), state=LedgerProof.State.BROKEN)
 
 
 def queries(client: Client, address: str) -> int:
