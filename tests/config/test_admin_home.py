@@ -128,7 +128,7 @@ def test_home_needs_the_same_queries_for_any_number_of_rows(
     for _ in range(rows):
         builders.submitted(by=builders.person())
     staff_client.get("/admin/")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(14):
         staff_client.get("/admin/")
 
 

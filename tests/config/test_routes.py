@@ -12,7 +12,11 @@ from tests.door import get, said, send
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-PERMISSIONS = ("nominations.view_nomination", "nominations.decide_nomination", "loops_sync.view_outboxentry")
+PERMISSIONS = (
+    *("nominations.view_nomination", "nominations.decide_nomination", "loops_sync.view_outboxentry"),
+    *("crm.view_connection", "crm.sync_connection"),
+    *("crm.view_lead", "crm.add_lead", "crm.change_lead", "crm.delete_lead"),
+)
 
 # Anonymous, plain user, staff without a permission, staff with it, superuser.
 OPEN, NOT_HERE, MISSING = "200 200 200 200 200", "405 405 405 405 405", "404 404 404 404 404"
@@ -20,9 +24,16 @@ STAFF, STAFF_NOT_HERE, STAFF_INCOMPLETE = "401 403 403 200 200", "401 403 403 40
 INCOMPLETE, CLOCK_ONLY = "400 400 400 400 400", "401 401 401 401 401"
 LOGGED_IN, LOGGED_IN_NOT_HERE = "401 204 204 204 204", "401 405 405 405 405"
 
+# Of a business: whoever belongs to none sees none, and staff must name one. None of these ids is one of a lead or run.
+UNNAMED, UNNAMED_INCOMPLETE, FOREIGN = "401 403 403 400 400", "401 400 400 400 400", "401 404 403 404 404"
+MEMBERS_NOT_HERE, MEMBERS_OPTIONS = "401 405 405 405 405", "401 200 200 200 200"
+
 PUBLIC_READ = {"GET": OPEN, "HEAD": OPEN, "OPTIONS": OPEN, "*": NOT_HERE}
 STAFF_READ = {"GET": STAFF, "HEAD": STAFF, "OPTIONS": STAFF, "*": STAFF_NOT_HERE}
 DECISION = {"POST": STAFF, "OPTIONS": STAFF, "*": STAFF_NOT_HERE}
+MEMBERS_LIST = {"GET": UNNAMED, "HEAD": UNNAMED, "OPTIONS": MEMBERS_OPTIONS, "*": MEMBERS_NOT_HERE}
+MEMBERS_ROW = {"GET": FOREIGN, "HEAD": FOREIGN, "OPTIONS": MEMBERS_OPTIONS, "*": MEMBERS_NOT_HERE}
+MEMBERS_ACT = {"POST": UNNAMED, "OPTIONS": MEMBERS_OPTIONS, "*": MEMBERS_NOT_HERE}
 TABLE: dict[str, dict[str, str]] = {
     "^api(?:/.*)?$": {"*": MISSING},
     "api/schema": PUBLIC_READ,
@@ -42,6 +53,20 @@ TABLE: dict[str, dict[str, str]] = {
     "api/stats": PUBLIC_READ,
     "api/votes": {"POST": INCOMPLETE, "OPTIONS": OPEN, "*": NOT_HERE},
     "api/sync/loops/run": STAFF_READ | {"POST": CLOCK_ONLY},
+    "api/crm/session-token": MEMBERS_ACT,
+    "api/crm/connect": MEMBERS_ACT | {"POST": UNNAMED_INCOMPLETE},
+    "api/crm/sync": MEMBERS_ACT,
+    "api/crm/runs": MEMBERS_LIST,
+    "api/crm/runs/<uuid:id>": MEMBERS_ROW,
+    "api/crm/runs/<uuid:id>/outcomes": MEMBERS_ROW,
+    "api/crm/status": MEMBERS_LIST,
+    "api/crm/disconnect": MEMBERS_ACT,
+    "api/cron/sync-crm": {"*": CLOCK_ONLY},
+    "api/webhooks/nango": {"*": CLOCK_ONLY},
+    "api/leads": MEMBERS_LIST | {"POST": UNNAMED},
+    "api/leads/<uuid:id>": MEMBERS_ROW | {"PATCH": FOREIGN, "DELETE": FOREIGN},
+    "api/leads/<uuid:id>/messages": MEMBERS_ROW | {"POST": FOREIGN},
+    "api/threads": MEMBERS_LIST,
 }
 
 

@@ -1,19 +1,18 @@
 """Logins and businesses."""
 
-from functools import reduce
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth import get_permission_codename
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from crm.models import Business, Membership, User
 from notifications.admin import StaffModelAdmin, badge, when
 
+MOST_SEARCHED = 200
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -101,66 +100,6 @@ class BusinessAdmin(StaffModelAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
         """A slug from the name, for a new one."""
         return {} if obj is not None else {"slug": ("name",)}
-
-
-class TenantAdmin(StaffModelAdmin):
-    """What belongs to a business: staff with the model's permission see all, members what is their own business's.
-
-    `business_path` leads from a row to its business. A member needs `role_to_change` to change or add.
-    """
-
-    business_path = "business"
-    role_to_view = Membership.Role.CASHIER
-    role_to_change = Membership.Role.MANAGER
-
-    def sees_all(self, request: HttpRequest, action: str = "view") -> bool:
-        """Whether this is staff who may do it everywhere."""
-        permission = f"{self.opts.app_label}.{get_permission_codename(action, self.opts)}"
-        return cast(User, request.user).acts_for_all(permission)
-
-    def businesses(self, request: HttpRequest, action: str = "view") -> QuerySet[Business]:
-        """The businesses in whose rows this user may do it."""
-        user = cast(User, request.user)
-        if self.sees_all(request, action):
-            return Business.objects.all()
-        role = self.role_to_view if action == "view" else self.role_to_change
-        return Business.objects.filter(memberships__in=user.memberships.filter(role__in=Membership.reaching(role)))
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Rows of these businesses only: another one's id is a missing one."""
-        rows = super().get_queryset(request)
-        own = {f"{self.business_path}__in": self.businesses(request)}
-        return rows if self.sees_all(request) else rows.filter(**own)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Whether the app stands in the navigation."""
-        return self.has_view_permission(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Rows are narrowed by the queryset."""
-        return self._may(request, "view")
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """In the row's business."""
-        return self._may(request, "change", obj)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """In any of them."""
-        return self._may(request, "add")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody: what hangs on it stays."""
-        return False
-
-    def _may(self, request: HttpRequest, action: str, obj: Model | None = None) -> bool:
-        if self.sees_all(request, action):
-            return True
-        allowed = self.businesses(request, action)
-        return (allowed if obj is None else allowed.filter(pk=self.business_of(obj).pk)).exists()
-
-    def business_of(self, obj: Any) -> Business:
-        """Along `business_path`."""
-        return cast(Business, reduce(getattr, self.business_path.split("__"), obj))
 
 
 def _is_superuser(request: HttpRequest) -> bool:
