@@ -28,11 +28,17 @@ def run_all() -> int:
     django.setup()
     settings.DEBUG = False  # with it on, Django writes every query down
     call_command("migrate", verbosity=0)
-    from tests.bench import approve, drain, lists
+    from tests.bench import approve, drain, imports, lists
     from tests.bench.table import Row, show
 
     rows: list[Row] = []
-    for bench in (drain.against_bare_loop, drain.under_the_limit, approve.while_loops_hangs, lists.query_counts):
+    for bench in (
+        imports.against_copy,
+        drain.against_bare_loop,
+        drain.under_the_limit,
+        approve.while_loops_hangs,
+        lists.query_counts,
+    ):
         rows += bench()
     return show(rows)
 
