@@ -196,12 +196,15 @@ class SyncOutcome(models.Model):
         BAD_PHONE = "bad_phone", "Its phone is no number that is in use"
         DUPLICATE_IN_RUN = "duplicate_in_run", "Another contact of this run is the same person"
 
-    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="outcomes")
+    # Rows by the hundred thousand, kept for a month: checking each reference takes longer than the import itself.
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="outcomes", db_constraint=False)
     bucket = models.CharField(max_length=10, choices=Bucket.choices)
     reason = models.CharField(max_length=100, blank=True)
     crm_id = models.CharField(max_length=255)
     name = models.CharField(max_length=255, blank=True)
-    lead = models.ForeignKey("crm.Lead", on_delete=models.SET_NULL, null=True, related_name="outcomes")
+    lead = models.ForeignKey(
+        "crm.Lead", on_delete=models.SET_NULL, null=True, related_name="outcomes", db_constraint=False
+    )
     changes: Any = models.JSONField(default=dict, help_text="{field: [before, after]}")
 
     class Meta:
