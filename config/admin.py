@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from crm.models import Business, Membership, User
+from crm.models import Business, Connection, Lead, Membership, User
 from loops_sync import selectors as loops
 from loyalty import selectors as points
 from loyalty.models import LedgerProof
@@ -22,6 +23,7 @@ from notifications.admin import Banner, StaffAdminSite, StaffLoginForm, age_of
 VIEW_NOMINATION, VIEW_OUTBOX = "nominations.view_nomination", "loops_sync.view_outboxentry"
 VIEW_SEASON = "nominations.view_season"
 VIEW_CARD, VIEW_PROOF, PROVE = "loyalty.view_loyaltycard", "loyalty.view_ledgerproof", "loyalty.prove_ledger"
+VIEW_CONNECTION, VIEW_LEAD = "crm.view_connection", "crm.view_lead"
 # Machinery that only superusers look at, under one heading at the end.
 SYSTEM_APPS = ("auth", "axes", "django_q", "knox")
 LINES = {
@@ -130,7 +132,7 @@ def tiles(request: HttpRequest) -> list[Tile]:
         found.append(_points_today(businesses))
     if request.user.is_staff and (request.user.has_perm(PROVE) or request.user.has_perm(VIEW_PROOF)):
         found.append(_proof())
-    return found
+    return found + _crm_tiles(cast(User, request.user))
 
 
 def _waiting() -> Tile:
@@ -196,3 +198,41 @@ def _proof() -> Tile:
     if proof.state == LedgerProof.State.BROKEN:
         return Tile("Last proof", "Broken", f"A card differs from the ledger, {age}.", url, "See which", "bad")
     return Tile("Last proof", "Proven", f"{proof.cards_checked:,} cards, {age}.", url, "See the proofs", "good")
+
+
+def _crm_tiles(user: User) -> list[Tile]:
+    """How the CRMs of the user's businesses stand, and whom they brought."""
+    is_member, found = user.memberships.exists(), []
+    if is_member or user.acts_for_all(VIEW_CONNECTION):
+        own = Business.objects.visible_to(user, VIEW_CONNECTION)
+        active = Connection.objects.active().filter(business__in=own)
+        found.append(_crm(list(active.order_by("-reconnect_required", "last_synced_at")[:100])))
+    if is_member or user.acts_for_all(VIEW_LEAD):
+        own = Business.objects.visible_to(user, VIEW_LEAD)
+        found.append(_leads_today(Lead.objects.live().filter(business__in=own)))
+    return found
+
+
+def _crm(active: list[Connection]) -> Tile:
+    """The one that needs somebody, else the one longest unread."""
+    # Screens register on this site, so that it has to exist before they do.
+    from crm.admin.words import ago
+
+    url = reverse("admin:crm_connection_changelist")
+    if not active:
+        return Tile("CRM", "None", "No leads come in by themselves.", url, "Connect CRM", "todo")
+    first, count = active[0], len(active)
+    crm = first.get_provider_display()
+    if count == 1:
+        url = reverse("admin:crm_connection_change", args=[first.pk])
+    if first.reconnect_required:
+        return Tile("CRM", crm, "Somebody has to sign in again: no leads come in.", url, "Reconnect", "bad")
+    note = f"Last synced: {ago(first.last_synced_at)}." if count == 1 else "All of them work."
+    return Tile("CRM", crm if count == 1 else f"{count:,} connected", note, url, "Refresh it", "good")
+
+
+def _leads_today(leads: QuerySet[Lead]) -> Tile:
+    midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    count = leads.filter(created_at__gte=midnight).count()
+    url = reverse("admin:crm_lead_threads")
+    return Tile("New leads today", f"{count:,}", "Since midnight, UTC.", url, "Recent threads")

@@ -13,6 +13,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from crm.client import NangoError
+
 STATUS_BY_CODE = {
     **dict.fromkeys(("reason_required", "below_minimum", "not_a_multiple", "over_order_limit", "limit_exceeded"), 400),
     **dict.fromkeys(("idempotency_key_invalid", "bad_request"), 400),
@@ -27,7 +29,18 @@ STATUS_BY_CODE = {
     "gone": 410,
     "too_large": 413,
     "idempotency_key_reused": 422,
+    "upstream_error": 502,
+    "upstream_busy": 503,
+    "upstream_timeout": 504,
 }
+# What a foreign system says in its own words stays with us: it may hold more than the caller should see.
+FOREIGN = {
+    "reconnect_required": "The CRM wants its user to sign in again: connect it anew.",
+    "upstream_error": "Nango, or the CRM behind it, did not answer as asked.",
+    "upstream_busy": "Nango, or the CRM behind it, asks to wait. Try again later.",
+    "upstream_timeout": "Nango, or the CRM behind it, did not answer in time. Try again later.",
+}
+RETRY_AFTER_SECONDS = 60
 CODE_BY_STATUS = {
     400: "bad_request",
     401: "not_authenticated",
@@ -53,6 +66,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return coded(403, str(error) or "You do not have permission to do this.", "permission_denied")
     if isinstance(error, RequestDataTooBig):
         return coded(413, "The body is larger than 1 MB.", "too_large")
+    if isinstance(error, NangoError):
+        return _foreign(error)
     if isinstance(error, exceptions.ValidationError):
         body = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
         return Response(body, status=400)
@@ -69,6 +84,15 @@ def _broken_rule(error: DjangoValidationError) -> Response:
     if code in STATUS_BY_CODE:
         return coded(STATUS_BY_CODE[code], error.messages[0], code)
     return Response({"non_field_errors": error.messages}, status=400)
+
+
+def _foreign(error: NangoError) -> Response:
+    code = "reconnect_required" if error.needs_reconnect else error.api_code
+    response = coded(STATUS_BY_CODE[code], FOREIGN[code], code)
+    if code == "upstream_busy":
+        wait = RETRY_AFTER_SECONDS if error.retry_after is None else error.retry_after
+        response["Retry-After"] = str(max(1, math.ceil(wait)))
+    return response
 
 
 def _api_exception(error: exceptions.APIException) -> Response:

@@ -20,6 +20,7 @@ PRIVATE_PATHS = (
     "/api/qr",
     "/api/admin/customers",
     "/api/clients",
+    "/api/crm",
     "/api/leads",
     "/api/threads",
     "/api/changes",

@@ -222,6 +222,28 @@ LOOPS_LISTS = {role: env.str(f"LOOPS_LIST_{role.upper()}", default="") for role 
 if not DEBUG and is_this_machine(urlsplit(LOOPS_BASE_URL).hostname or ""):
     raise ImproperlyConfigured("LOOPS_BASE_URL points at this machine while DEBUG is off: that is the sandbox.")
 
+# --- Nango, and the CRMs behind it ---------------------------------------------------------------------------------
+NANGO_SECRET_KEY = env.str("NANGO_SECRET_KEY", default="")
+NANGO_HOST = env.str("NANGO_HOST", default="") or (
+    f"http://127.0.0.1:{PORT + 10}/nango" if DEBUG else "https://api.nango.dev"
+)
+NANGO_CONNECT_URL = env.str("NANGO_CONNECT_URL", default="") or (
+    f"http://127.0.0.1:{PORT + 10}/connect" if DEBUG else "https://connect.nango.dev"
+)
+NANGO_TIMEOUT_SECONDS = env.float("NANGO_TIMEOUT_SECONDS", default=10)
+NANGO_WEBHOOK_SECRET = env.str("NANGO_WEBHOOK_SECRET", default="")
+# Our name of a CRM, and the id of its integration in Nango, which whoever sets it up there chooses.
+NANGO_INTEGRATIONS = {
+    "hubspot": env.str("NANGO_INTEGRATION_HUBSPOT", default="hubspot"),
+    "salesforce": env.str("NANGO_INTEGRATION_SALESFORCE", default="salesforce"),
+    "pipedrive": env.str("NANGO_INTEGRATION_PIPEDRIVE", default="pipedrive"),
+    "zoho": env.str("NANGO_INTEGRATION_ZOHO", default="zoho-crm"),
+    "gohighlevel": env.str("NANGO_INTEGRATION_GOHIGHLEVEL", default="highlevel"),
+}
+
+if not DEBUG and is_this_machine(urlsplit(NANGO_HOST).hostname or ""):
+    raise ImproperlyConfigured("NANGO_HOST points at this machine while DEBUG is off: that is the sandbox.")
+
 # --- Text, time, files ---------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False

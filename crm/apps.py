@@ -10,5 +10,5 @@ class CrmConfig(AppConfig):
     verbose_name = "Businesses and people"
 
     def ready(self) -> None:
-        """Register the checks."""
-        from crm import checks  # noqa: F401
+        """Register the checks and connect the receivers."""
+        from crm import checks, receivers  # noqa: F401

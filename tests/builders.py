@@ -5,9 +5,12 @@ from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import Permission
+from django.test import Client
 from django.utils import timezone
 
-from crm.models import Business, Membership, User
+from config.sandbox.nango import Nango
+from crm import services as crm
+from crm.models import Business, Connection, Lead, Membership, User
 from loyalty import services as points
 from loyalty.models import Customer, LoyaltyCard, Program
 from nominations import services
@@ -163,3 +166,30 @@ def card(holding: int = 0, *, of: Program | None = None, by: Customer | None = N
     if holding:
         points.earn_points(enrolled.card, points.Instruction(), points=holding)
     return LoyaltyCard.objects.complete().get(pk=enrolled.card.pk)
+
+
+def connection(of: Business | None = None, /, **fields: Any) -> Connection:
+    """An active line of the business to HubSpot, which has never been read."""
+    known = {"provider": "hubspot", "provider_config_key": "hubspot", "crm_account_id": "42"}
+    named = {"nango_connection_id": f"connection-{next(_numbers)}", **known, **fields}
+    return Connection.objects.create(business=of or business(), **named)
+
+
+def connected(nango: Nango, to: Business, key: str = "hubspot", **account: Any) -> Connection:
+    """The business's line to an account of that CRM in the sandbox."""
+    connection_id = nango.connect(key, tags={"organization_id": str(to.pk)}, **account)
+    return crm.connect(to, crm.look_up(connection_id, key), by=None)
+
+
+def lead(of: Business | None = None, /, **fields: Any) -> Lead:
+    """A lead of the business: by hand, unless the fields give it a CRM id."""
+    source = {"crm_source": "hubspot", "crm_account_id": "42"} if fields.get("crm_id") else {}
+    named = {"name": f"Lead {next(_numbers)}", "email": f"lead{next(_numbers)}@example.org", **source, **fields}
+    return Lead.objects.create(business=of or business(), **named)
+
+
+def logged_in(user: User) -> Client:
+    """The user's own browser, for counting what an answer alone asks of the database."""
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client

@@ -40,6 +40,9 @@ def calm(settings: Settings) -> None:
     settings.LOOPS_API_KEY = "sandbox"
     settings.LOOPS_REQUESTS_PER_SECOND = 0
     settings.CRON_SECRET = "clock"
+    # Where nobody listens, until a test asks for the sandbox.
+    settings.NANGO_HOST = "http://127.0.0.1:9"
+    settings.NANGO_SECRET_KEY = "sandbox"
     settings.PUBLIC_BASE_URL = "https://awards.example"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -15,6 +15,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=int, default=10, help="requests per second, 0 is off (default 10)")
     parser.add_argument("--bare", action="store_true", help="an account without the custom properties of Laurel")
     parser.add_argument("--key", help="the only API key accepted (default: any)")
+    parser.add_argument("--nango-key", help="the only key of Nango accepted (default: any)")
+    parser.add_argument("--webhook-url", default="", help="where Nango tells of new connections (default: nowhere)")
+    parser.add_argument("--webhook-secret", default="", help="what Nango signs its webhooks with")
     parser.add_argument("--template", action="append", help="a transactional id that exists; may be repeated")
     return parser.parse_args()
 
@@ -32,11 +35,13 @@ def main() -> None:
             bare=arguments.bare,
             api_key=arguments.key,
             templates=arguments.template or DEFAULT_TEMPLATES,
+            nango_key=arguments.nango_key,
         )
     except (OSError, OverflowError) as error:
         raise SystemExit(f"Sandbox cannot listen on {arguments.host}:{arguments.port}: {error}") from None
     with sandbox:
-        print(f"Sandbox on {sandbox.url}/ (Loops API: {sandbox.loops_url})", flush=True)
+        sandbox.nango.set_webhook(arguments.webhook_url, arguments.webhook_secret)
+        print(f"Sandbox on {sandbox.url}/ (Loops API: {sandbox.loops_url}, Nango: {sandbox.nango_url})", flush=True)
         stop.wait()
 
 

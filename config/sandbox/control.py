@@ -1,31 +1,31 @@
-"""What is not Loops: the control API for tests and the page for people."""
+"""What is neither Loops nor Nango: the control API for tests and the pages for people."""
 
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from config.sandbox.faults import KINDS, parse_fault
+from config.sandbox.faults import KINDS, Fault, parse_fault
+from config.sandbox.markup import page_response
+from config.sandbox.nango_control import ROOT, answer_nango_control
+from config.sandbox.nango_views import NANGO_PAGES
 from config.sandbox.page import render_page
 from config.sandbox.sandbox import Sandbox
 from config.sandbox.wire import Request, Response, json_response, parse_json_object
 
 STYLESHEET = Path(__file__).with_name("sandbox.css").read_bytes()
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 SHOWN_CONTACTS = 100
 SHOWN_REQUESTS = 30
 
 
 def answer_local(sandbox: Sandbox, request: Request) -> Response:
-    """The answer to a request outside the Loops API."""
+    """The answer to a request outside the APIs."""
+    if request.path.startswith(f"{ROOT}/"):
+        return answer_nango_control(sandbox.nango, request)
     methods = ROUTES.get(request.path)
     if methods is None:
-        return json_response(404, {"detail": "Nothing here. The Loops API is under /api/v1."})
+        words = "Nothing here. The Loops API is under /api/v1, Nango's under /nango."
+        return json_response(404, {"detail": words})
     view = methods.get("GET" if request.method == "HEAD" else request.method)
     if view is None:
         return Response(405, headers={"Allow": ", ".join(methods)})
@@ -49,7 +49,7 @@ def _set_fault(sandbox: Sandbox, request: Request) -> Response:
     if payload is None:
         return json_response(400, {"detail": "The body must be a JSON object."})
     try:
-        sandbox.switch_on(parse_fault(payload))
+        sandbox.switch_on(parse_fault(payload, Fault))
     except ValueError as error:
         return json_response(400, {"detail": str(error)})
     return _faults(sandbox)
@@ -74,9 +74,7 @@ def _reset(sandbox: Sandbox, _: Request) -> Response:
 
 def _page(sandbox: Sandbox, request: Request) -> Response:
     seen = sandbox.overview(contacts=SHOWN_CONTACTS, requests=SHOWN_REQUESTS)
-    html = render_page(seen, paused=bool(_field(request.query, "paused")))
-    # "replace": a lone surrogate in a name is shown as a question mark rather than as no page at all.
-    return Response(200, html.encode("utf-8", "replace"), "text/html; charset=utf-8", dict(PAGE_HEADERS))
+    return page_response(render_page(seen, paused=bool(_field(request.query, "paused"))))
 
 
 def _stylesheet(_: Sandbox, __: Request) -> Response:
@@ -117,4 +115,5 @@ ROUTES: dict[str, dict[str, Callable[[Sandbox, Request], Response]]] = {
     "/_control/requests": {"GET": _requests},
     "/_control/faults": {"POST": _set_fault, "DELETE": _clear_faults},
     "/_control/reset": {"POST": _reset},
+    **NANGO_PAGES,
 }

@@ -1,10 +1,10 @@
-"""What goes wrong on purpose: faults of the Loops API, switched at run time."""
+"""What goes wrong on purpose, switched at run time: the faults of Loops, and what all faults have in common."""
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 from config.sandbox.wire import Response, json_response
 
@@ -19,11 +19,42 @@ KINDS = {
     "reject": "400, for good",
     "redirect": "302 to another address",
 }
-OWN_OPTIONS = {"retry_after": "rate_limited", "status": "server_error", "html": "server_error", "seconds": "slow"}
+OWN_OPTIONS: dict[str, tuple[str, ...]] = {
+    "retry_after": ("rate_limited",),
+    "status": ("server_error",),
+    "html": ("server_error",),
+    "seconds": ("slow",),
+}
 MAX_WAIT_SECONDS = 120.0
 # A client that follows redirects lands on a 200 and believes its write was done: the worst that can happen to it.
 REDIRECT_LOCATION = "/api/v1/api-key"
 GATEWAY_PAGE = b"<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
+
+
+def is_count(value: Any) -> bool:
+    """A whole number from 1, or none."""
+    return value is None or (type(value) is int and value >= 1)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_retry_after(value: Any) -> bool:
+    if isinstance(value, str):  # an HTTP date is allowed too; a line break would be a header of its own
+        return value.isascii() and value.isprintable()
+    return value is None or (_is_number(value) and value >= 0)
+
+
+RULES: dict[str, Callable[[Any], bool]] = {
+    "times": is_count,
+    "probability": lambda value: _is_number(value) and 0 <= value <= 1,
+    "match": lambda value: isinstance(value, str),
+    "retry_after": _is_retry_after,
+    "status": lambda value: value is None or (type(value) is int and 500 <= value <= 599),
+    "html": lambda value: isinstance(value, bool),
+    "seconds": lambda value: value is None or (_is_number(value) and 0 <= value <= MAX_WAIT_SECONDS),
+}
 
 
 @dataclass(slots=True)
@@ -44,13 +75,17 @@ class Fault:
     html: bool = False
     seconds: float | None = None
 
+    KINDS: ClassVar[Mapping[str, str]] = KINDS
+    OWN_OPTIONS: ClassVar[Mapping[str, tuple[str, ...]]] = OWN_OPTIONS
+    RULES: ClassVar[Mapping[str, Callable[[Any], bool]]] = RULES
+
     def __post_init__(self) -> None:
-        if not isinstance(self.kind, str) or self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}")
-        for option, owner in OWN_OPTIONS.items():
-            if getattr(self, option) not in (None, False) and owner != self.kind:
-                raise ValueError(f"{option} goes with {owner}, not with {self.kind}")
-        for option, valid in _RULES.items():
+        if not isinstance(self.kind, str) or self.kind not in self.KINDS:
+            raise ValueError(f"kind must be one of {', '.join(self.KINDS)}")
+        for option, owners in self.OWN_OPTIONS.items():
+            if getattr(self, option) not in (None, False) and self.kind not in owners:
+                raise ValueError(f"{option} goes with {' or '.join(owners)}, not with {self.kind}")
+        for option, valid in self.RULES.items():
             if not valid(getattr(self, option)):
                 raise ValueError(f"{option} is out of range")
 
@@ -71,12 +106,15 @@ class Fault:
         return _ANSWERS[self.kind](self)
 
 
-def parse_fault(payload: dict[str, Any]) -> Fault:
+SomeFault = TypeVar("SomeFault", bound=Fault)
+
+
+def parse_fault(payload: dict[str, Any], of: type[SomeFault]) -> SomeFault:
     """A fault from JSON. Raises ValueError on an unknown option."""
-    unknown = payload.keys() - {option.name for option in fields(Fault)}
+    unknown = payload.keys() - {option.name for option in fields(of)}
     if unknown:
         raise ValueError(f"unknown option: {', '.join(sorted(unknown))}")
-    return Fault(**{"kind": "", **payload})
+    return of(**{"kind": "", **payload})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +133,22 @@ class Plan:
 CALM = Plan(0.0, None, threading.Event())
 
 
-class FaultBoard:
+class FaultBoard(Generic[SomeFault]):
     """The active faults, at most one per kind. Not thread safe: the sandbox holds its lock around every call."""
 
     def __init__(self) -> None:
-        self._active: dict[str, Fault] = {}
+        self._active: dict[str, SomeFault] = {}
         self._hang_over = threading.Event()
         self._random = random.Random()
 
-    def switch_on(self, fault: Fault) -> None:
+    def switch_on(self, fault: SomeFault) -> None:
         """Takes the place of an active fault of the same kind. Requests that already hang go on hanging."""
         self._active.pop(fault.kind, None)
         self._active[fault.kind] = fault
 
     def switch_off(self, kind: str | None = None) -> None:
         """One kind, or all. Switching off `hang` lets go what hangs, also after its `times` ran out."""
-        for name in [kind] if kind else list(KINDS):
+        for name in [kind] if kind else [*self._active, "hang"]:
             self._active.pop(name, None)
             if name == "hang":
                 self._hang_over.set()
@@ -123,13 +161,13 @@ class FaultBoard:
             for fault in self._active.values()
         ]
 
-    def draw(self, email: str) -> Plan:
-        """Decide for one request.
+    def draw(self, strikes: Callable[[SomeFault], bool]) -> Plan:
+        """Decide for one request, which only some faults may strike.
 
         `slow` is decided by itself. The others share one draw, so that each has just its probability (four of 0.25
         leave no call in peace); where they add up to more than 1, the ones switched on first win.
         """
-        striking = [fault for fault in self._active.values() if fault.strikes(email)]
+        striking = [fault for fault in self._active.values() if strikes(fault)]
         slow = next((f for f in striking if f.kind == "slow" and self._random.random() < f.probability), None)
         chosen = self._choose([fault for fault in striking if fault.kind != "slow"])
         for fault in (slow, chosen):
@@ -137,7 +175,7 @@ class FaultBoard:
                 self._spend(fault)
         return Plan(slow.delay if slow else 0.0, chosen, self._hang_over)
 
-    def _choose(self, faults: list[Fault]) -> Fault | None:
+    def _choose(self, faults: list[SomeFault]) -> SomeFault | None:
         point = self._random.random()
         for fault in faults:
             if point < fault.probability:
@@ -145,7 +183,7 @@ class FaultBoard:
             point -= fault.probability
         return None
 
-    def _spend(self, fault: Fault) -> None:
+    def _spend(self, fault: SomeFault) -> None:
         if fault.times is not None:
             fault.times -= 1
             if fault.times == 0:
@@ -154,31 +192,6 @@ class FaultBoard:
 
 def _is_given(value: object) -> bool:
     return value is not None and value is not False and value != ""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_retry_after(value: Any) -> bool:
-    if isinstance(value, str):  # an HTTP date is allowed too; a line break would be a header of its own
-        return value.isascii() and value.isprintable()
-    return value is None or (_is_number(value) and value >= 0)
-
-
-def _is_count(value: Any) -> bool:
-    return value is None or (type(value) is int and value >= 1)
-
-
-_RULES: dict[str, Callable[[Any], bool]] = {
-    "times": _is_count,
-    "probability": lambda value: _is_number(value) and 0 <= value <= 1,
-    "match": lambda value: isinstance(value, str),
-    "retry_after": _is_retry_after,
-    "status": lambda value: value is None or (type(value) is int and 500 <= value <= 599),
-    "html": lambda value: isinstance(value, bool),
-    "seconds": lambda value: value is None or (_is_number(value) and 0 <= value <= MAX_WAIT_SECONDS),
-}
 
 
 def _rate_limited(fault: Fault) -> Response:

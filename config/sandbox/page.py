@@ -1,13 +1,10 @@
 """The page of the sandbox, for people. Everything that a caller sent is escaped."""
 
-from html import escape
-from typing import Any
-
 from config.sandbox.faults import KINDS
 from config.sandbox.loops import BASE_PATH, MAILING_LISTS
 from config.sandbox.loops_contacts import Contact
+from config.sandbox.markup import button, chip, escaped, fault_switches, pairs, request_list
 from config.sandbox.sandbox import Overview
-from config.sandbox.traffic import RecordedRequest
 
 REFRESH_SECONDS = 3
 # Told in the head of a contact, so not again among its properties.
@@ -27,7 +24,7 @@ PAGE = """<!doctype html>
 <h1>Loops sandbox</h1>
 <p class="promise">Sandbox: nothing here reaches the real Loops.</p>
 </div>
-<p>{refresh_link}</p>
+<p><a href="/crms">Nango</a> · {refresh_link}</p>
 </header>
 <main>
 <section aria-labelledby="counters"><h2 id="counters" class="quiet">At a glance</h2>{counters}</section>
@@ -49,9 +46,9 @@ def render_page(seen: Overview, *, paused: bool) -> str:
         refresh_link=_refresh_link(paused),
         counters=_counters(seen),
         contacts=_contacts(seen),
-        faults=_faults(seen, paused),
-        requests=_requests(seen),
-        reset=_form("/_page/reset", "Empty the sandbox", paused),
+        faults=fault_switches(KINDS, seen.faults, "/_page/faults", _fields(paused)),
+        requests=request_list(seen.requests, BASE_PATH, seen.now),
+        reset=button("/_page/reset", "Empty the sandbox", _fields(paused)),
         base=BASE_PATH,
     )
 
@@ -70,8 +67,7 @@ def _counters(seen: Overview) -> str:
         "Transactional": seen.counters["transactional"],
         "Requests a second": f"at most {seen.rate}" if seen.rate else "no limit",
     }
-    pairs = "".join(f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>" for name, value in figures.items())
-    return f'<dl class="figures">{pairs}</dl>'
+    return f'<dl class="figures">{pairs(figures.items())}</dl>'
 
 
 def _contacts(seen: Overview) -> str:
@@ -85,58 +81,14 @@ def _contacts(seen: Overview) -> str:
 def _contact(contact: Contact) -> str:
     name = " ".join(part for part in (contact["firstName"], contact["lastName"]) if part)
     state = ("yes", "Subscribed") if contact["subscribed"] else ("no", "Unsubscribed")
-    group = _chip("group", contact["userGroup"]) if contact["userGroup"] else _chip("none", "No group")
-    lists = "".join(_chip("list", MAILING_LISTS.get(list_id, list_id)) for list_id in contact["mailingLists"])
+    group = chip("group", contact["userGroup"]) if contact["userGroup"] else chip("none", "No group")
+    lists = "".join(chip("list", MAILING_LISTS.get(list_id, list_id)) for list_id in contact["mailingLists"])
     properties = [(key, value) for key, value in contact.items() if key not in HEAD_KEYS and value not in (None, "")]
-    rows = "".join(f"<div><dt>{_text(key)}</dt><dd>{_text(value)}</dd></div>" for key, value in properties)
     return (
-        f"<article><h3>{_text(contact['email'])}</h3><p>{_text(name or 'No name')}</p>"
-        f'<p class="chips">{group}{_chip(*state)}{lists}</p><dl>{rows}</dl></article>'
+        f"<article><h3>{escaped(contact['email'])}</h3><p>{escaped(name or 'No name')}</p>"
+        f'<p class="chips">{group}{chip(*state)}{lists}</p><dl>{pairs(properties)}</dl></article>'
     )
 
 
-def _faults(seen: Overview, paused: bool) -> str:
-    active = {fault["kind"]: fault for fault in seen.faults}
-    rows = "".join(_fault(kind, words, active.get(kind), paused) for kind, words in KINDS.items())
-    return f'<ul class="faults">{rows}</ul>'
-
-
-def _fault(kind: str, words: str, active: dict[str, Any] | None, paused: bool) -> str:
-    options = ", ".join(f"{key} {value}" for key, value in (active or {}).items() if key != "kind")
-    told = f"{_chip('no', 'On')} <small>{_text(options)}</small>" if active else ""
-    verb, switch = ("Switch off", "off") if active else ("Switch on", "on")
-    fields = {"kind": kind, "switch": switch}
-    form = _form("/_page/faults", verb, paused, fields, spoken=f"{verb} {kind}")
-    return f"<li{' class=active' if active else ''}><div><strong>{kind}</strong> {told}<p>{words}</p></div>{form}</li>"
-
-
-def _requests(seen: Overview) -> str:
-    if not seen.requests:
-        return '<p class="quiet">No request yet.</p>'
-    rows = "".join(_request(entry, seen.now) for entry in seen.requests)
-    return f'<ol class="requests">{rows}</ol>'
-
-
-def _request(entry: RecordedRequest, now: float) -> str:
-    status = "no answer" if entry.status is None else str(entry.status)
-    good = entry.status is not None and entry.status < 300
-    path = entry.path.removeprefix(BASE_PATH)
-    return (
-        f"<li>{_chip('yes' if good else 'no', status)} <code>{_text(entry.method)} {_text(path)}</code> "
-        f"<span>{_text(entry.email)}</span> <small>{now - entry.at:.0f} s ago</small></li>"
-    )
-
-
-def _form(action: str, label: str, paused: bool, fields: dict[str, str] | None = None, spoken: str = "") -> str:
-    given = {**(fields or {}), **({"paused": "1"} if paused else {})}
-    hidden = "".join(f'<input type="hidden" name="{key}" value="{value}">' for key, value in given.items())
-    aria = f' aria-label="{spoken}"' if spoken else ""
-    return f'<form method="post" action="{action}">{hidden}<button{aria}>{label}</button></form>'
-
-
-def _chip(kind: str, text: str) -> str:
-    return f'<span class="chip {kind}">{_text(text)}</span>'
-
-
-def _text(value: object) -> str:
-    return escape(str(value))
+def _fields(paused: bool) -> dict[str, str]:
+    return {"paused": "1"} if paused else {}

@@ -1,4 +1,4 @@
-"""The sandbox without its sockets: one account, what came in, and what goes wrong, under one lock."""
+"""The sandbox without its sockets: one account of Loops, what came in, what goes wrong, under one lock; and Nango."""
 
 import threading
 import time
@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from config.sandbox.faults import CALM, MAX_WAIT_SECONDS, Fault, FaultBoard, Plan, unauthorized_response
 from config.sandbox.loops import BASE_PATH, Call, Loops
 from config.sandbox.loops_contacts import Contact, snapshot
+from config.sandbox.nango import Nango
 from config.sandbox.traffic import RateWindow, RecordedRequest, RequestLog
 from config.sandbox.wire import Hangup, Request, Response, parse_json_object
 
@@ -27,13 +28,19 @@ class Overview:
 
 
 class Sandbox:
-    """A stand-in of one Loops account. Thread safe; the lock is never held while a request waits."""
+    """A stand-in of one Loops account, and of Nango as `nango`, which has a lock, a log and faults of its own.
 
-    def __init__(self, *, rate: int | None, bare: bool, api_key: str | None, templates: Iterable[str]) -> None:
+    Thread safe; the lock is never held while a request waits.
+    """
+
+    def __init__(
+        self, *, rate: int | None, bare: bool, api_key: str | None, templates: Iterable[str], nango_key: str | None
+    ) -> None:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._rate, self._bare, self._api_key, self._templates = rate, bare, api_key, tuple(templates)
-        self._faults = FaultBoard()
+        self._faults: FaultBoard[Fault] = FaultBoard()
+        self.nango = Nango(stopping=self._stopping, api_key=nango_key)
         self._start_afresh()
 
     @property
@@ -71,9 +78,10 @@ class Sandbox:
             self._faults.switch_off(kind)
 
     def reset(self) -> None:
-        """Back to the start: no contacts, no faults, no requests, the first custom properties."""
+        """Back to the start: no contacts, no faults, no requests, the first custom properties; Nango too."""
         with self._lock:
             self._start_afresh()
+        self.nango.reset()
 
     def overview(self, *, contacts: int | None = None, requests: int = 0) -> Overview:
         """The newest `contacts` (None: all, oldest first) and the newest `requests`, newest first."""
@@ -104,7 +112,7 @@ class Sandbox:
             log, loops = self._log, self._loops  # a reset meanwhile must not receive what belongs to the time before
             entry = log.record(time.monotonic(), request.method, request.path, dict(call.query), call.body or {})
             refusal = self._refusal(request, entry.at)
-            plan = self._faults.draw(entry.email) if refusal is None else CALM
+            plan = self._faults.draw(lambda fault: fault.strikes(entry.email)) if refusal is None else CALM
             headers = self._window.headers(entry.at)
         if plan.kind == "hang" and (not plan.hang_over.wait(MAX_WAIT_SECONDS) or client_left()):
             answer: Response | Hangup = Hangup(reset=False)

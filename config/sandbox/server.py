@@ -11,6 +11,8 @@ from typing import Any, Self
 
 from config.sandbox.control import answer_local
 from config.sandbox.loops import BASE_PATH, DEFAULT_TEMPLATES
+from config.sandbox.nango_service import BASE_PATH as NANGO_PATH
+from config.sandbox.nango_views import CONNECT_PATH
 from config.sandbox.sandbox import Sandbox
 from config.sandbox.wire import Hangup, Request, Response, WireError, encode_response, read_request
 
@@ -54,6 +56,8 @@ class Handler(socketserver.StreamRequestHandler):
         sandbox = self.server.sandbox
         if request.path.startswith(f"{BASE_PATH}/"):
             return sandbox.answer_loops(request, self._client_left)
+        if request.path.startswith(f"{NANGO_PATH}/"):
+            return sandbox.nango.answer(request, self._client_left)
         return answer_local(sandbox, request)
 
     def _client_left(self) -> bool:
@@ -120,11 +124,14 @@ class RunningSandbox(Sandbox):
         bare: bool,
         api_key: str | None,
         templates: Iterable[str],
+        nango_key: str | None,
     ) -> None:
-        super().__init__(rate=rate, bare=bare, api_key=api_key, templates=templates)
+        super().__init__(rate=rate, bare=bare, api_key=api_key, templates=templates, nango_key=nango_key)
         self._server = Server(address, self)
         self.url = f"http://{address[0]}:{self._server.server_address[1]}"
         self.loops_url = self.url + BASE_PATH
+        self.nango_url = self.url + NANGO_PATH
+        self.connect_url = self.nango.connect_url = self.url + CONNECT_PATH
         self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True)
         self._thread.start()
 
@@ -140,6 +147,7 @@ class RunningSandbox(Sandbox):
         self._server.cut_connections()
         self._stopping.set()
         self.clear_faults()
+        self.nango.clear_faults()
         self._server.server_close()
         self._thread.join()
 
@@ -152,11 +160,14 @@ def start_sandbox(
     bare: bool = False,
     api_key: str | None = None,
     templates: Iterable[str] = DEFAULT_TEMPLATES,
+    nango_key: str | None = None,
 ) -> RunningSandbox:
     """A sandbox that already listens; use it in a `with` block.
 
     `port` 0 picks a free one. `rate` is requests in any one second, None or 0 for no limit. `bare` leaves out the
-    custom properties of Laurel. Without `api_key` any key will do. `templates` are the transactional ids that exist.
-    Raises OSError when the address cannot be had.
+    custom properties of Laurel. Without `api_key` any key will do, as for Nango without `nango_key`. `templates` are
+    the transactional ids that exist. Raises OSError when the address cannot be had.
     """
-    return RunningSandbox(address=(host, port), rate=rate, bare=bare, api_key=api_key, templates=templates)
+    return RunningSandbox(
+        address=(host, port), rate=rate, bare=bare, api_key=api_key, templates=templates, nango_key=nango_key
+    )

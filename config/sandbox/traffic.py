@@ -11,11 +11,11 @@ WINDOW_SECONDS = 1.0
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """A call of the Loops API.
+    """A call of the Loops API, or of Nango's.
 
-    `status` is None until answered, and stays so when the connection was reset or left hanging. `at` is
-    `time.monotonic()` at arrival; `number` counts from 0 since the start or the last reset. No header is kept, so no
-    key either.
+    `connection` and `provider` tell whose it was when it went on to a CRM. `status` is None until answered, and stays
+    so when the connection was reset or left hanging. `at` is `time.monotonic()` at arrival; `number` counts from 0
+    since the start or the last reset. No header is kept, so no key either.
     """
 
     number: int
@@ -25,6 +25,8 @@ class RecordedRequest:
     query: dict[str, str]
     body: dict[str, Any]
     status: int | None = None
+    connection: str = ""
+    provider: str = ""
 
     @property
     def email(self) -> str:

@@ -1,5 +1,6 @@
 """The one choke point each for email addresses and phone numbers, and the database's half of it."""
 
+import re
 from typing import Any
 
 import phonenumbers
@@ -10,6 +11,7 @@ from django.db.models.functions import Lower, Trim
 
 DEFAULT_REGION = "GB"
 PHONE_LENGTH = 16
+E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
 
 def normal_email(text: str) -> str:
@@ -71,6 +73,10 @@ class PhoneField(models.CharField):  # type: ignore[type-arg]
         """Normalise what forms bring. Raises ValidationError."""
         value = super().to_python(value)
         return normal_phone(value) if isinstance(value, str) else value
+
+    def get_prep_value(self, value: Any) -> Any:
+        """What is compared or stored; a number that is normal is not taken apart again, thousands of times."""
+        return value if isinstance(value, str) and E164.fullmatch(value) else super().get_prep_value(value)
 
 
 def email_is_normal(table: str, *, field: str = "email") -> models.CheckConstraint:

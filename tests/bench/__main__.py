@@ -28,12 +28,18 @@ def run_all() -> int:
     django.setup()
     settings.DEBUG = False  # with it on, Django writes every query down
     call_command("migrate", verbosity=0)
-    from tests.bench import approve, drain, lists, redeem
+    from tests.bench import approve, drain, imports, lists, redeem
     from tests.bench.table import Row, show
 
     rows: list[Row] = []
-    benches = (drain.against_bare_loop, drain.under_the_limit, approve.while_loops_hangs)
-    for bench in (redeem.against_psycopg, *benches, lists.query_counts):
+    for bench in (
+        redeem.against_psycopg,
+        imports.against_copy,
+        drain.against_bare_loop,
+        drain.under_the_limit,
+        approve.while_loops_hangs,
+        lists.query_counts,
+    ):
         rows += bench()
     return show(rows)
 

@@ -26,7 +26,7 @@ def test_all_well_is_ready() -> None:
 
 def test_missing_migration_is_named() -> None:
     Relay.objects.update_or_create(pk=1, defaults={"swept_at": timezone.now()})
-    MigrationRecorder(connection).record_unapplied("crm", "0001_initial")
+    MigrationRecorder(connection).record_unapplied("crm", "0002_leads")
     status, body = said(get("/readyz"))
     assert (status, body["failing"]) == (503, ["migrations"])
 

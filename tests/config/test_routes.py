@@ -22,6 +22,12 @@ PERMISSIONS = (
     "loyalty.adjust_points",
     "loyalty.view_loyaltycard",
     "loyalty.change_program",
+    "crm.view_connection",
+    "crm.sync_connection",
+    "crm.view_lead",
+    "crm.add_lead",
+    "crm.change_lead",
+    "crm.delete_lead",
 )
 PHONE = "07306 506797"
 
@@ -35,11 +41,17 @@ LOGIN, LOGIN_INCOMPLETE, LOGIN_NOT_HERE = (" ".join(["401"] + [code] * 7) for co
 AT_THE_TILL, IN_THE_OFFICE = "401 404 403 200 200 200 200 403", "401 404 403 400 400 403 400 403"
 OWN_CARD = "401 404 403 200 200 200 200 200"
 
+# Of a business: whoever belongs to none sees none, and staff must name one. None of these ids is one of a lead or run.
+UNNAMED, FOREIGN = "401 403 403 400 400 200 200 403", "401 404 403 404 404 404 404 404"
+UNNAMED_INCOMPLETE, NOT_CONNECTED = UNNAMED.replace("200", "400"), UNNAMED.replace("200", "409")
+
 PUBLIC_READ = {"GET": OPEN, "HEAD": OPEN, "OPTIONS": OPEN, "*": NOT_HERE}
 STAFF_READ = {"GET": STAFF, "HEAD": STAFF, "OPTIONS": STAFF, "*": STAFF_NOT_HERE}
 DECISION = {"POST": STAFF, "OPTIONS": STAFF, "*": STAFF_NOT_HERE}
 FOR_LOGINS = {"OPTIONS": LOGIN, "*": LOGIN_NOT_HERE}
 CARD_READ = FOR_LOGINS | {"GET": OWN_CARD, "HEAD": OWN_CARD}
+MEMBERS_LIST = FOR_LOGINS | {"GET": UNNAMED, "HEAD": UNNAMED}
+MEMBERS_ROW = FOR_LOGINS | {"GET": FOREIGN, "HEAD": FOREIGN}
 TABLE: dict[str, dict[str, str]] = {
     "^api(?:/.*)?$": {"*": MISSING},
     "api/schema": PUBLIC_READ,
@@ -75,6 +87,20 @@ TABLE: dict[str, dict[str, str]] = {
     "api/loyalty/programs/<uuid:id>": PUBLIC_READ | {"PATCH": "401 404 403 200 200 403 200 404", "*": LOGIN_NOT_HERE},
     "api/enrollments": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
     "api/sync/loops/run": STAFF_READ | {"POST": CLOCK_ONLY},
+    "api/crm/session-token": FOR_LOGINS | {"POST": UNNAMED.replace("200", "502")},
+    "api/crm/connect": FOR_LOGINS | {"POST": "401 403 403 400 400 403 400 403"},
+    "api/crm/sync": FOR_LOGINS | {"POST": NOT_CONNECTED},
+    "api/crm/runs": MEMBERS_LIST,
+    "api/crm/runs/<uuid:id>": MEMBERS_ROW,
+    "api/crm/runs/<uuid:id>/outcomes": MEMBERS_ROW,
+    "api/crm/status": MEMBERS_LIST,
+    "api/crm/disconnect": FOR_LOGINS | {"POST": "401 403 403 400 400 403 409 403"},
+    "api/cron/sync-crm": {"*": CLOCK_ONLY},
+    "api/webhooks/nango": {"*": CLOCK_ONLY},
+    "api/leads": MEMBERS_LIST | {"POST": UNNAMED_INCOMPLETE},
+    "api/leads/<uuid:id>": MEMBERS_ROW | {"PATCH": FOREIGN, "DELETE": FOREIGN},
+    "api/leads/<uuid:id>/messages": MEMBERS_ROW | {"POST": FOREIGN},
+    "api/threads": MEMBERS_LIST,
 }
 
 

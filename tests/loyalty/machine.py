@@ -183,7 +183,9 @@ class Machine(SideBySide):
     )
     def reverse(self, place: int, points: int | None, cents: int | None, key: str | None) -> None:
         """Points, a part of the order, or the rest of any earlier row."""
-        original = chosen(place, list(self.booked), [row for row in self.booked if row.left])
+        # As often what was spent as what was earned, of which there is more.
+        left = [row for row in self.booked if row.left and row.is_new == (place % 2 == 0)]
+        original = chosen(place, list(self.booked), left)
         mirror, row, part = original.card, self.booked[original], money(cents)
 
         def wanted() -> tuple[model.Row, Any]:
@@ -212,6 +214,15 @@ class Machine(SideBySide):
     def wait(self, span: timedelta) -> None:
         """Time passes."""
         self.traveller.shift(span)
+
+    @rule(place=PLACES, is_early=st.booleans())
+    def wait_for_an_end(self, place: int, is_early: bool) -> None:
+        """A hold or a lot ends now, or in a moment."""
+        holds = [hold.expires_at for hold in self.holds if hold.status == "open"]
+        lots = [lot.expires_at for mirror in self.model for lot in mirror.lots if lot.expires_at is not None]
+        ends = [end for end in holds * 3 + lots if end > self.now]
+        if ends:
+            self.traveller.move_to(ends[place % len(ends)] - timedelta(microseconds=is_early))
 
     @rule()
     def settle(self) -> None:

@@ -50,7 +50,8 @@ class Command(BaseCommand):
             self.stdout.write(f"\nLaurel   http://127.0.0.1:{port}/")
             self.stdout.write(f"Admin    http://127.0.0.1:{port}/admin/   {LOGINS}")
             self.stdout.write(f"API      http://127.0.0.1:{port}/api/docs")
-            self.stdout.write(f"Loops    http://127.0.0.1:{port + 10}/   (the sandbox)\n\nCtrl-C stops everything.")
+            self.stdout.write(f"Sandbox  http://127.0.0.1:{port + 10}/   (Loops, and the CRMs behind Nango: /crms)")
+            self.stdout.write("\nCtrl-C stops everything.")
             watch(children)
 
     def check_journey(self) -> None:
@@ -71,9 +72,13 @@ def running(port: int, environment: dict[str, str]) -> Iterator[list[subprocess.
     for needed in (port, port + 10):
         if not is_free(needed):
             raise CommandError(f"Port {needed} is in use. Choose another: PORT=9000 make run")
-    # The sandbox takes any key. Whatever .env says of Loops is not used here, so that nothing real is ever touched.
+    # The sandbox takes any key. Whatever .env says of Loops and Nango is not used here: nothing real is ever touched.
     environment |= {
         "PORT": str(port),
+        "NANGO_SECRET_KEY": "sandbox",
+        "NANGO_HOST": f"http://127.0.0.1:{port + 10}/nango",
+        "NANGO_CONNECT_URL": f"http://127.0.0.1:{port + 10}/connect",
+        "NANGO_WEBHOOK_SECRET": "sandbox",
         "LOOPS_SYNC_ENABLED": "true",
         "LOOPS_API_KEY": "sandbox",
         "LOOPS_BASE_URL": f"http://127.0.0.1:{port + 10}/api/v1",
@@ -82,7 +87,7 @@ def running(port: int, environment: dict[str, str]) -> Iterator[list[subprocess.
     for step in (["migrate", "--verbosity", "0"], ["demo", "--verbosity", "0"]):
         subprocess.run([*manage, *step], check=True, cwd=settings.BASE_DIR, env=environment)
     commands = [
-        [sys.executable, "-m", "config.sandbox", "--port", str(port + 10)],
+        [*sandbox(), "--port", str(port + 10), "--webhook-url", f"http://127.0.0.1:{port}/api/webhooks/nango"],
         [*manage, "qcluster"],
         [*gunicorn(), "--bind", f"127.0.0.1:{port}", "config.wsgi"],
     ]
@@ -95,6 +100,11 @@ def running(port: int, environment: dict[str, str]) -> Iterator[list[subprocess.
         yield children
     finally:
         stop(children)
+
+
+def sandbox() -> list[str]:
+    """Loops and Nango, whose Connect page tells us by webhook that a connection was made."""
+    return [sys.executable, "-m", "config.sandbox", "--webhook-secret", "sandbox"]
 
 
 def gunicorn() -> list[str]:
