@@ -11,8 +11,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from crm import services, tasks
-from crm.admin.deciding import SYNC, deciding_page, require_role
+from crm.admin.deciding import SYNC, deciding_page, require_active, require_role
 from crm.admin.tenancy import TenantAdmin
+from crm.admin.words import KEY_OWNER
 from crm.client import NangoError
 from crm.models import Business, Connection, Membership, User
 from notifications.admin import posted
@@ -69,13 +70,14 @@ def start(admin: TenantAdmin, request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def reconnect(admin: TenantAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
-    """Sign in to the same CRM again. Calls Nango. Raises PermissionDenied."""
+    """Sign in to the same CRM again. Calls Nango. Raises PermissionDenied, Http404."""
     require_role(request, connection.business_id, Membership.Role.MANAGER)
+    require_active(connection)
     crm = connection.get_provider_display()
     form = forms.Form(posted(request))
     action_url = reverse("admin:crm_connection_reconnect", args=[connection.pk])
     context: dict[str, Any] = {"business": connection.business, "choice": form, "action_url": action_url, "again": crm}
-    if request.method == "POST" and form.is_valid() and connection.is_active:
+    if request.method == "POST" and form.is_valid():
         try:
             session = services.create_reconnect_session(connection, by=cast(User, request.user))
         except NangoError as error:
@@ -124,8 +126,9 @@ def _arrived(request: HttpRequest, connection: Connection) -> HttpResponse:
 
 
 def disconnect(admin: TenantAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
-    """The CRM is read no more; the leads stay. Raises PermissionDenied."""
+    """The CRM is read no more; the leads stay. Raises PermissionDenied, Http404."""
     require_role(request, connection.business_id, Membership.Role.MANAGER)
+    require_active(connection)
     crm = connection.get_provider_display()
 
     def act() -> str:
@@ -146,14 +149,13 @@ def disconnect(admin: TenantAdmin, request: HttpRequest, connection: Connection)
         act=act,
         then=reverse("admin:crm_connection_change", args=[connection.pk]),
         context={"button": f"Disconnect {crm}", "is_danger": True, "consequences": consequences},
-        is_open=connection.is_active,
     )
 
 
 def refusal_in_words(error: NangoError) -> str:
     """Why there is no link, and what to do."""
     if error.is_unauthorized:
-        return "Nango refuses our key. Whoever runs this installation has to set NANGO_SECRET_KEY right."
+        return f"Nango refuses our key. {KEY_OWNER} has to set NANGO_SECRET_KEY right."
     if error.is_throttled:
         return "Nango has too many requests at the moment. Try again in a minute."
     if not error.permanent:

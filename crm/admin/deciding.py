@@ -9,11 +9,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Model
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from crm.admin.tenancy import roles_of
-from crm.models import Membership
+from crm.models import Connection, Membership
 from notifications.admin import StaffModelAdmin, add_errors, is_late, posted, refuse
 
 SYNC = "crm.sync_connection"
@@ -29,6 +29,12 @@ def require_role(request: HttpRequest, business: UUID, role: str, permission: st
     """Raises PermissionDenied."""
     if not may(request, business, role, permission):
         raise PermissionDenied
+
+
+def require_active(connection: Connection) -> None:
+    """What is switched off has no such page. Raises Http404."""
+    if not connection.is_active:
+        raise Http404("Not found.")
 
 
 def deciding_page(

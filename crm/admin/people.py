@@ -12,7 +12,6 @@ from django.utils.safestring import SafeString
 from crm.models import Business, Membership, User
 from notifications.admin import StaffModelAdmin, badge, when
 
-MOST_SEARCHED = 200
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm import services
-from crm.admin.deciding import deciding_page, require_role
+from crm.admin.deciding import deciding_page, require_active, require_role
 from crm.admin.standing import leads_of, line_of, page_of
 from crm.admin.tenancy import TenantAdmin
 from crm.models import Connection, Membership, SyncRun, User
@@ -66,9 +66,10 @@ def _begun(request: HttpRequest, connection: Connection, **wanted: Any) -> HttpR
 
 
 def overwrite(admin: TenantAdmin, request: HttpRequest, connection: Connection) -> HttpResponse:
-    """What the latest preview found, to be confirmed; without one, the way to it. Raises PermissionDenied."""
+    """What the latest preview found, to be confirmed; without one, the way to it. Raises PermissionDenied, Http404."""
     require_role(request, connection.business_id, Role.MANAGER)
-    seen, leads, crm = latest_preview(connection), leads_of(connection), connection.get_provider_display()
+    require_active(connection)
+    seen, leads = latest_preview(connection), leads_of(connection)
     is_large = seen is not None and seen.removed > LARGEST_LOSS * leads
     # Whoever looked at another preview looks again.
     is_current = seen is not None and request.POST.get("preview") == str(seen.pk)
@@ -76,16 +77,9 @@ def overwrite(admin: TenantAdmin, request: HttpRequest, connection: Connection) 
         request.POST if is_current else None, is_large=is_large, initial={"preview": seen.pk if seen else None}
     )
 
-    def act() -> str:
-        is_confirmed = bool(form.cleaned_data.get("confirm"))
-        by = cast(User, request.user)
-        run = services.start_run(connection, strategy=Strategy.OVERWRITE, by=by, is_confirmed=is_confirmed)
-        services.queue_run(run)
-        return f"{crm} is being read in full."
-
     context = {
         "connection": connection,
-        "crm": crm,
+        "crm": connection.get_provider_display(),
         "line": line_of(seen) if seen else None,
         "leads": leads,
         "is_large": is_large,
@@ -98,14 +92,22 @@ def overwrite(admin: TenantAdmin, request: HttpRequest, connection: Connection) 
         admin,
         request,
         connection,
-        title=f"Overwrite with what {crm} has",
-        act=act,
+        title=f"Overwrite with what {context['crm']} has",
+        act=lambda: _overwritten(request, connection, is_confirmed=bool(form.cleaned_data.get("confirm"))),
         then=_url(connection),
         form=form,
         template=f"{FOLDER}/overwrite.html",
         context=context,
-        is_open=is_current and connection.is_active,
+        is_open=is_current,
     )
+
+
+def _overwritten(request: HttpRequest, connection: Connection, *, is_confirmed: bool) -> str:
+    run = services.start_run(
+        connection, strategy=Strategy.OVERWRITE, by=cast(User, request.user), is_confirmed=is_confirmed
+    )
+    services.queue_run(run)
+    return f"{connection.get_provider_display()} is being read in full."
 
 
 def latest_preview(connection: Connection) -> SyncRun | None:

@@ -11,8 +11,6 @@ from django.http import Http404, HttpRequest
 from crm.models import Business, Membership, User
 from notifications.admin import StaffModelAdmin
 
-MOST_SEARCHED = 200
-
 
 class TenantAdmin(StaffModelAdmin):
     """What belongs to a business: staff with the model's permission see all, members what is their own business's.

@@ -72,6 +72,9 @@ TRIGGER_WORDS = {
     Trigger.CRON: "the outside clock",
     Trigger.WEBHOOK: "the CRM itself",
 }
+# How the client begins to tell of it.
+KEY_REFUSED = ("Nango answered 401.", "Nango answered 403.")
+KEY_OWNER = "Whoever runs this installation"
 MOMENTS = ("crm_last_activity_at",)
 
 TICK = mark_safe('<span class="tick" aria-hidden="true">✓</span><span class="visually-hidden">Contacted</span>')
@@ -88,10 +91,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What went wrong, and what to do."""
+    """What went wrong, what to do, and the other side's own words."""
 
     what: str
     todo: str
+    detail: str = ""
 
 
 def ago(at: datetime | None) -> str:
@@ -206,10 +210,10 @@ def buckets_of(run: SyncRun) -> Iterator[tuple[str, str, int, str]]:
 
 
 def trouble_of(run: SyncRun) -> Trouble | None:
-    """Why it failed and what to do, in words."""
+    """Why it failed and what to do, in words, and in the CRM's or Nango's own."""
     if run.status != Status.FAILED:
         return None
-    crm = run.connection.get_provider_display()
+    crm, connection = run.connection.get_provider_display(), run.connection
     wait = f" It asks to wait {run.retry_after:,} s." if run.retry_after else ""
     known = {
         "upstream_timeout": (f"{crm} did not answer in time.", "Refresh again, or leave it to the next hour."),
@@ -221,8 +225,15 @@ def trouble_of(run: SyncRun) -> Trouble | None:
         ),
         "limit_exceeded": (run.error, "Preview the overwrite, and confirm it there."),
     }
-    what, todo = known.get(run.error_code, (run.error, "The next hour tries again. If it stays, connect anew."))
-    return Trouble(what or f"{crm} could not be read.", todo)
+    if run.error_code in known:
+        return Trouble(*known[run.error_code])
+    if connection.reconnect_required and connection.last_error == run.error:
+        return Trouble(
+            f"{crm} no longer lets us in.", "Reconnect, and the next sync reads what was missed.", run.error
+        )
+    if run.error.startswith(KEY_REFUSED):
+        return Trouble("Nango refuses our key.", f"{KEY_OWNER} has to set NANGO_SECRET_KEY right.", run.error)
+    return Trouble(f"{crm} could not be read.", "The next hour tries again. If it stays, connect anew.", run.error)
 
 
 def source_of(lead: Lead) -> str:

@@ -1,15 +1,20 @@
 """`manage.py demo`: data to try the product with."""
 
+import time
+from argparse import ArgumentParser
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import requests
+from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from crm.models import Business, Membership, User
+from crm import services as leads
+from crm.models import Business, Connection, Lead, Membership, Message, User
 from loops_sync import tasks
 from loyalty import services as points
 from loyalty.models import Enrollment, LoyaltyCard, RewardTier
@@ -65,6 +70,17 @@ CUSTOMERS: list[tuple[str, str, list[str], int]] = [
     ("07700 900010", "Fiona Walsh", ["410.00", "36.60"], 300),
     ("07700 900011", "", [], 0),
 ]
+# An account of the sandbox, and what was said to its people.
+CRM_SEED = 7
+OUTBOUND, INBOUND = Message.Direction.OUTBOUND, Message.Direction.INBOUND
+SAID = [
+    (
+        "Hello from the Harbour Café. Shall we keep your table on Friday?",
+        "Yes please, for four. One eats no fish.",
+    ),
+    ("Thank you for asking about the terrace. It is free on the 14th.", ""),
+    ("The menu for your party is ready. May we send it?", "Perfect, by email. How much is it for forty people?"),
+]
 WHY = "They turned a hard year around, hired forty people who stayed, and answered every one of us in person."
 
 
@@ -73,8 +89,15 @@ class Command(BaseCommand):
 
     help = "Demo data: logins, a season with nominations, a business with a points program. Safe to run again."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """`--crm`."""
+        parser.add_argument("--crm", action="store_true", help="only connect a CRM at the sandbox, which has to run")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the logins at the end."""
+        if options["crm"]:
+            connect_crm(User.objects.get(email="staff@laurel.test"))
+            return
         with transaction.atomic():
             staff = make_logins()
             make_season()
@@ -191,3 +214,36 @@ def make_corrections(card: LoyaltyCard, name: str, by: User) -> None:
         points.adjust_points(card, asked, points=120, reason="We forgot her birthday voucher.")
     elif name == "Luca Rossi":
         points.hold_points(card, points=100, by=by, lasts=timedelta(days=1), reason="Ordered for tomorrow.")
+
+
+def connect_crm(by: User) -> None:
+    """The business's HubSpot, at the sandbox, unless somebody chose another CRM or none.
+
+    The sandbox forgets its connections when it stops, but makes the same people again from the same seed.
+    """
+    business = Business.objects.get(slug="harbour-cafe")
+    tags = {"organization_id": str(business.pk), "end_user_id": str(by.pk), "end_user_email": by.email}
+    account = {"provider": "hubspot", "seed": CRM_SEED, "contacts": 40, "dirty": True, "tags": tags}
+    url = settings.NANGO_HOST.removesuffix("/nango") + "/_control/nango/connections"
+    info = leads.look_up(requests.post(url, json=account, timeout=10).json()["connection_id"], "hubspot")
+    known = Connection.objects.filter(business=business, crm_account_id=str(info.connection_config["portalId"]))
+    if known.exists():
+        again = {"nango_connection_id": info.connection_id, "reconnect_required": False, "last_error": ""}
+        known.filter(is_active=True).update(**again)
+    elif not Connection.objects.active().filter(business=business).exists():
+        talk(leads.connect(business, info, by=by), by)
+
+
+def talk(connection: Connection, by: User) -> None:
+    """Conversations with some of the leads, as soon as the worker has read them."""
+    deadline = time.monotonic() + 20
+    while connection.runs.under_way().exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    now = timezone.now()
+    for number, lead in enumerate(Lead.objects.filter(business=connection.business).exclude(phone="")[:9]):
+        ours, theirs = SAID[number % len(SAID)]
+        at = now - timedelta(hours=5 * number + 1)
+        leads.log_message(lead, direction=OUTBOUND, channel="sms", body=ours, by=by, sent_at=at)
+        if theirs:
+            at += timedelta(minutes=17)
+            leads.log_message(lead, direction=INBOUND, channel="sms", body=theirs, by=None, sent_at=at)

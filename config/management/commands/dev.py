@@ -97,6 +97,7 @@ def running(port: int, environment: dict[str, str]) -> Iterator[list[subprocess.
             # A session of its own each: Ctrl-C must reach this process alone, which then stops them in order.
             children.append(subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True))
         wait_until_ready(f"http://127.0.0.1:{port}/readyz", children)
+        subprocess.run([*manage, "demo", "--crm"], check=True, cwd=settings.BASE_DIR, env=environment)
         yield children
     finally:
         stop(children)
