@@ -15,8 +15,9 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from config.sandbox.nango import Nango
 from crm import services
 from crm.models import Business, Connection, Lead, SyncOutcome, SyncRun, User
-from crm.services.reading import Reading, judge_all
+from crm.services.reading import Reading
 from crm.services.runs import claim_run
+from crm.services.sync import judge_all
 from crm.services.writing import write_batch
 from tests import builders
 from tests.door import get, post, refusal, said
