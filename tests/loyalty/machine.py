@@ -18,6 +18,7 @@ POINTS = st.integers(1, 60)
 CENTS = st.integers(0, 6_000)
 NAMES = st.none() | st.sampled_from("abcdefgh")
 PLACES = st.integers(0, 1_000)
+SHARES = st.integers(1, 101)
 # Some end a hold or a lot to the microsecond.
 WAITS = [timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=5), timedelta(minutes=15)]
 WAITS += [timedelta(hours=12), *(timedelta(days=days) for days in (1, 2, 7, 365))]
@@ -65,6 +66,11 @@ class Machine(SideBySide):
         self.once(number, "earn", (key, reference), wish, wanted=wanted, same=same, asked=asked)
         self.asked.append((self.earn, number, cents, points, key, reference))
 
+    @rule(number=CARDS, percent=SHARES, cents=st.none() | CENTS)
+    def redeem_a_share(self, number: int, percent: int, cents: int | None) -> None:
+        """As much as there is, or nearly."""
+        self.redeem(number, self.model[number].count(FREE) * percent // 100, cents, None, None)
+
     @rule(number=CARDS, points=st.integers(0, 40), cents=st.none() | CENTS, key=NAMES, reference=NAMES)
     def redeem(self, number: int, points: int, cents: int | None, key: str | None, reference: str | None) -> None:
         """Points for a discount."""
@@ -109,10 +115,11 @@ class Machine(SideBySide):
         self.once(number, "adjust", (key, None), wish, wanted=wanted, same=bool, asked=asked)
         self.asked.append((self.adjust, number, points, sign, key))
 
-    @rule(number=CARDS, points=POINTS, is_deduction=st.booleans())
-    def hold(self, number: int, points: int, is_deduction: bool) -> None:
+    @rule(number=CARDS, percent=SHARES, is_deduction=st.booleans())
+    def hold(self, number: int, percent: int, is_deduction: bool) -> None:
         """Set points aside, or ask to deduct them."""
         mirror, card = self.model[number], self.cards[number]
+        points = mirror.count(FREE) * percent // 100 or 1
 
         def wanted() -> model.Hold:
             if is_deduction:
@@ -247,14 +254,18 @@ class Machine(SideBySide):
         setattr(self.terms[place], setting, value)
         services.change_program(self.programs[place], **{name: write(value)})
 
-    @rule(number=CARDS, chance=st.integers(0, 9))
-    def come_or_go(self, number: int, chance: int) -> None:
-        """A customer leaves, or comes back: to the same card, without a second welcome."""
-        mirror, enrollment = self.model[number], self.cards[number].enrollment
+    @rule(number=CARDS, chance=st.integers(0, 4))
+    def leave(self, number: int, chance: int) -> None:
+        """Now and then a customer takes part no longer."""
         if chance == 0:
-            Enrollment.objects.filter(pk=enrollment.pk).update(status="left")
-            mirror.is_enrolled = False
-            return
+            Enrollment.objects.filter(card=self.cards[number]).update(status="left")
+            self.model[number].is_enrolled = False
+
+    @precondition(lambda self: not all(mirror.is_enrolled for mirror in self.model))
+    @rule(number=CARDS)
+    def join(self, number: int) -> None:
+        """A customer comes back: to the same card, without a second welcome."""
+        mirror, enrollment = self.model[number], self.cards[number].enrollment
 
         def wanted() -> None:
             model.refuse(not mirror.terms.is_active, "program_inactive")
