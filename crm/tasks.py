@@ -1,5 +1,6 @@
 """What the queue runs for CRMs."""
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,10 +9,12 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from crm import services
+from crm.client import NangoError
 from crm.models import Business, SyncRun
 
 # A large CRM takes its time. The queue may start a second copy meanwhile, which finds the run taken and ends at once.
 LONGEST_RUN_SECONDS = 3600
+logger = logging.getLogger(__name__)
 
 
 def queue_run(run_id: UUID) -> None:
@@ -34,8 +37,11 @@ def queue_take_over(connection_id: str, config_key: str) -> None:
 
 
 def take_over(connection_id: str, config_key: str) -> None:
-    """Connect it, if it is ours."""
-    services.take_over(connection_id, config_key)
+    """Connect it, if it is ours. A page that waits for it asks again."""
+    try:
+        services.take_over(connection_id, config_key)
+    except NangoError as error:
+        logger.warning("Nango did not tell whose connection this is: %s", error)
 
 
 def queue_search(business_id: UUID) -> None:
@@ -44,8 +50,11 @@ def queue_search(business_id: UUID) -> None:
 
 
 def find_connections(business_id: str) -> None:
-    """For installations that get no webhooks."""
-    services.find_connections(Business.objects.get(pk=business_id))
+    """For installations that get no webhooks. The page that waits asks again."""
+    try:
+        services.find_connections(Business.objects.get(pk=business_id))
+    except NangoError as error:
+        logger.warning("Nango did not list its connections: %s", error)
 
 
 def sync_hourly() -> None:

@@ -91,7 +91,8 @@ def connect(business: Business, info: ConnectionInfo, *, by: User | None) -> Con
         for other in others:
             switch_off(other)
         if known is not None and known.is_active:
-            Connection.objects.filter(pk=known.pk).update(reconnect_required=False, last_error="")
+            if not info.has_auth_error:
+                Connection.objects.filter(pk=known.pk).update(reconnect_required=False, last_error="")
             return known
         connection = known or Connection(business=business, nango_connection_id=info.connection_id, by=by)
         connection.provider, connection.provider_config_key = provider, info.provider_config_key

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,8 @@ from crm.selectors import may_act
 from crm.services.connections import connect, look_up, note_reconnect
 from crm.services.runs import queue_run, start_run
 from crm.signals import connection_seen
+
+logger = logging.getLogger(__name__)
 
 
 def is_signed(raw: bytes, signature: str) -> bool:
@@ -64,7 +67,12 @@ def sync_soon(connection: Connection, *, trigger: str, by: User | None = None) -
 
 
 def take_over(connection_id: str, config_key: str) -> Connection | None:
-    """Connect what Nango says belongs to one of our businesses, and read it. Calls Nango. Raises NangoError."""
+    """Connect what Nango says belongs to one of our businesses, and read it. Calls Nango. Raises NangoError.
+
+    What was disconnected here stays so, however late or often Nango tells that it was made.
+    """
+    if Connection.objects.filter(nango_connection_id=connection_id, is_active=False).exists():
+        return None
     try:
         info = look_up(connection_id, config_key)
         business = Business.objects.filter(pk=info.tags.get("organization_id", "")).first()
@@ -76,9 +84,10 @@ def take_over(connection_id: str, config_key: str) -> Connection | None:
             return None
         was_there = Connection.objects.filter(nango_connection_id=connection_id, changed_since__isnull=False).exists()
         connection = connect(business, info, by=by)
-    except (Http404, ValidationError, ValueError):
+    except (Http404, ValidationError, ValueError) as error:
+        logger.warning("Connection %s was not taken over: %s", connection_id[:100], type(error).__name__)
         return None
-    if was_there:
+    if was_there and not info.has_auth_error:
         sync_soon(connection, trigger=SyncRun.Trigger.WEBHOOK)
     return connection
 
@@ -88,6 +97,7 @@ def find_connections(business: Business) -> Connection | None:
     found = client.list_connections(tags={"organization_id": str(business.pk)})
     known = set(Connection.objects.filter(business=business).values_list("nango_connection_id", flat=True))
     for info in sorted(found, key=lambda info: str(info.created_at), reverse=True):
-        if info.connection_id not in known:
-            return take_over(info.connection_id, info.provider_config_key)
+        taken = take_over(info.connection_id, info.provider_config_key) if info.connection_id not in known else None
+        if taken is not None:
+            return taken
     return None

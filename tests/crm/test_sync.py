@@ -230,3 +230,24 @@ def test_deleted_lead_that_the_crm_still_has_comes_again(nango: Nango, line: Con
     synced(line)
     services.delete_lead(Lead.objects.get())
     assert counts(synced(line, strategy="overwrite")) == {"created": 1}
+
+
+def test_late_word_of_a_connection_that_was_disconnected_does_not_bring_it_back(
+    nango: Nango, line: Connection, here: Business
+) -> None:
+    services.disconnect(here)
+    assert services.take_over(line.nango_connection_id, "hubspot") is None
+    line.refresh_from_db()
+    assert not line.is_active
+
+
+def test_connection_that_must_be_made_anew_stays_so_while_nango_says_so(nango: Nango, line: Connection) -> None:
+    Connection.objects.update(reconnect_required=True)
+    nango.set_auth_error(line.nango_connection_id)
+    services.take_over(line.nango_connection_id, "hubspot")
+    line.refresh_from_db()
+    assert line.reconnect_required
+    nango.set_auth_error(line.nango_connection_id, broken=False)
+    services.take_over(line.nango_connection_id, "hubspot")
+    line.refresh_from_db()
+    assert not line.reconnect_required
