@@ -16,7 +16,7 @@ from tests.door import get, post, said, send
 
 pytestmark = pytest.mark.django_db
 QUIET = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 REDEEM, EARN = "/api/customer/loyalty/redeem", "/api/loyalty/earn"
 TIER = {"level": "a", "from_points": 0, "multiplier": 1}

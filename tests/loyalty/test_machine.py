@@ -10,7 +10,7 @@ from tests.loyalty.machine import Machine
 @pytest.mark.django_db
 def test_cards_do_what_the_model_does() -> None:
     some = settings(
-        max_examples=15,
+        max_examples=8,
         stateful_step_count=30,
         deadline=None,
         derandomize=True,
