@@ -88,7 +88,7 @@ TABLE: dict[str, dict[str, str]] = {
     "api/enrollments": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
     "api/sync/loops/run": STAFF_READ | {"POST": CLOCK_ONLY},
     "api/crm/session-token": FOR_LOGINS | {"POST": UNNAMED.replace("200", "502")},
-    "api/crm/connect": FOR_LOGINS | {"POST": "401 403 403 400 400 403 400 403"},
+    "api/crm/connect": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
     "api/crm/sync": FOR_LOGINS | {"POST": NOT_CONNECTED},
     "api/crm/runs": MEMBERS_LIST,
     "api/crm/runs/<uuid:id>": MEMBERS_ROW,

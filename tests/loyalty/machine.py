@@ -1,6 +1,7 @@
 """Any movements of points in any order, beside a model that was written from the contract."""
 
 from datetime import timedelta
+from string import ascii_letters
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from tests.loyalty.sidebyside import SETTINGS, SideBySide, money
 CARDS = st.integers(0, 2)
 POINTS = st.integers(1, 60)
 CENTS = st.integers(0, 6_000)
-NAMES = st.none() | st.sampled_from("abcdefgh")
+NAMES = st.none() | st.sampled_from(ascii_letters)
 PLACES = st.integers(0, 1_000)
 SHARES = st.integers(1, 101)
 # Some end a hold or a lot to the microsecond.
@@ -143,11 +144,12 @@ class Machine(SideBySide):
             self.holds[both[0]] = both[1]
 
     @precondition(lambda self: self.holds)
-    @rule(place=PLACES, points=st.none() | POINTS, key=NAMES)
-    def capture(self, place: int, points: int | None, key: str | None) -> None:
-        """Take what is held, or a part of it."""
+    @rule(place=PLACES, percent=st.none() | SHARES, key=NAMES)
+    def capture(self, place: int, percent: int | None, key: str | None) -> None:
+        """Take what is held, or a part of it, or more."""
         held = chosen(place, list(self.holds), [hold for hold in self.holds if hold.status == "open"])
         mirror = held.card
+        points = None if percent is None else len(held.points) * percent // 100 + percent // 101 or 1
 
         def wanted() -> tuple[model.Row, Any]:
             taken = self.still_open(held)[:points]
@@ -162,7 +164,7 @@ class Machine(SideBySide):
 
         wish, number = f"capture {self.holds[held].pk} {points}", self.model.index(mirror)
         self.once(number, "redeem", (key, None), wish, wanted=wanted, same=bool, asked=asked)
-        self.asked.append((self.capture, place, points, key))
+        self.asked.append((self.capture, place, percent, key))
 
     @precondition(lambda self: self.holds)
     @rule(place=PLACES)

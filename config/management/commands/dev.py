@@ -6,12 +6,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import requests
@@ -47,12 +47,14 @@ class Command(BaseCommand):
     def serve(self, port: int) -> None:
         """Run until Ctrl-C."""
         with running(port, dict(os.environ)) as children:
+            stopping = told_to_stop()
             self.stdout.write(f"\nLaurel   http://127.0.0.1:{port}/")
             self.stdout.write(f"Admin    http://127.0.0.1:{port}/admin/   {LOGINS}")
             self.stdout.write(f"API      http://127.0.0.1:{port}/api/docs")
             self.stdout.write(f"Sandbox  http://127.0.0.1:{port + 10}/   (Loops, and the CRMs behind Nango: /crms)")
             self.stdout.write("\nCtrl-C stops everything.")
-            watch(children)
+            while not stopping.wait(0.5):
+                raise_if_ended(children)
 
     def check_journey(self) -> None:
         """On free ports, and on a database of its own unless DATABASE_URL names one."""
@@ -127,20 +129,12 @@ def wait_until_ready(url: str, children: list[subprocess.Popen[bytes]]) -> None:
     raise CommandError(f"{url} did not become ready within {READY_SECONDS} s")
 
 
-def watch(children: list[subprocess.Popen[bytes]]) -> None:
-    """Wait for Ctrl-C or SIGTERM. Raises CommandError when a child ends by itself."""
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        while True:
-            raise_if_ended(children)
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        pass
-
-
-def interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM stops as Ctrl-C does."""
-    raise KeyboardInterrupt
+def told_to_stop() -> threading.Event:
+    """Set by Ctrl-C and by SIGTERM. An exception in their place would rise wherever it likes, also where it is lost."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
 
 
 def raise_if_ended(children: list[subprocess.Popen[bytes]]) -> None:
