@@ -130,7 +130,7 @@ def wait_until_ready(url: str, children: list[subprocess.Popen[bytes]]) -> None:
 
 
 def told_to_stop() -> threading.Event:
-    """Set by Ctrl-C and by SIGTERM. An exception in their place would rise wherever it likes, also where it is lost."""
+    """Set by Ctrl-C and by SIGTERM. An exception instead would rise wherever it likes, also where it is lost."""
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
