@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -251,3 +252,27 @@ def test_connection_that_must_be_made_anew_stays_so_while_nango_says_so(nango: N
     services.take_over(line.nango_connection_id, "hubspot")
     line.refresh_from_db()
     assert not line.reconnect_required
+
+
+@pytest.mark.parametrize("key", ["hubspot", "salesforce", "pipedrive", "zoho-crm", "highlevel"])
+def test_each_crm_is_read_over_its_pages_as_it_is(nango: Nango, here: Business, key: str) -> None:
+    line = builders.connected(nango, here, key, contacts=230, seed=11, page_size=50)
+    assert counts(synced(line)) == {"created": 230}
+    assert counts(synced(line, strategy="overwrite")) == {"unchanged": 230}
+    leads = {lead.crm_id: lead for lead in Lead.objects.all()}
+    for person in nango.contacts(line.nango_connection_id):
+        lead = leads[person["id"]]
+        assert (lead.phone, lead.email) == (
+            person["phone_e164"] or person["mobile_e164"],
+            (person["email"] or "").lower(),
+        )
+        assert (lead.last_name, lead.company) == (person["last_name"] or "", person["company"] or "")
+        assert (lead.crm_owner, lead.crm_owner_email) == (person["owner"] or "", person["owner_email"] or "")
+
+
+def test_no_table_holds_what_opens_a_crm(nango: Nango, here: Business) -> None:
+    opened = {"portalId": 7, "access_token": "open-sesame", "nested": {"refresh_token": "open-sesame"}}
+    line = builders.connected(nango, here, config=opened, contacts=3, seed=3)
+    synced(line)
+    held = [str(row) for model in apps.get_models() for row in model._default_manager.values()]
+    assert not [row for row in held if "open-sesame" in row]
