@@ -42,8 +42,9 @@ class Outcome:
 class Claims:
     """The leads that contacts of this run stand for already."""
 
-    by_lead: dict[UUID, str] = field(default_factory=dict)
-    by_phone: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    # Nothing here holds other objects, so that a hundred thousand of them are no work for the garbage collector.
+    by_lead: set[bytes] = field(default_factory=set)
+    by_phone: dict[str, tuple[str, ...]] = field(default_factory=dict)
     by_email: set[str] = field(default_factory=set)
 
     def holds(self, phone: str, email: str) -> bool:
@@ -53,11 +54,11 @@ class Claims:
             return True
         return bool(email) and email in self.by_email
 
-    def add(self, lead: UUID, crm_id: str, phone: str, email: str) -> None:
+    def add(self, lead: UUID, phone: str, email: str) -> None:
         """The contact stands for this lead from now on."""
-        self.by_lead[lead] = crm_id
+        self.by_lead.add(lead.bytes)
         if phone:
-            self.by_phone[phone].append(email)
+            self.by_phone[phone] = (*self.by_phone.get(phone, ()), email)
         if email:
             self.by_email.add(email)
 
@@ -157,15 +158,15 @@ def _alike(values: dict[str, Any], free: Free, claims: Claims) -> Known | None:
     phone, email = values["phone"], values["email"]
     for lead in free.by_phone.get(phone, ()) if phone else ():
         agrees = not email or not lead["email"] or email == lead["email"]
-        if agrees and lead["id"] not in claims.by_lead:
+        if agrees and lead["id"].bytes not in claims.by_lead:
             return lead
-    return next((lead for lead in free.by_email.get(email, ()) if lead["id"] not in claims.by_lead), None)
+    return next((lead for lead in free.by_email.get(email, ()) if lead["id"].bytes not in claims.by_lead), None)
 
 
 def _written(contact: FetchedContact, values: dict[str, Any], known: Known | None, claims: Claims) -> Outcome:
     if known is None:
         new = uuid4()
-        claims.add(new, contact.crm_id, values["phone"], values["email"])
+        claims.add(new, values["phone"], values["email"])
         return Outcome(contact, Bucket.CREATED, lead=new, values=values)
     values = kept(values, known, owner_unread=contact.owner_unread)
     changes = {name: [_plain(known[name]), _plain(values[name])] for name in COMPARED if known[name] != values[name]}
@@ -174,7 +175,7 @@ def _written(contact: FetchedContact, values: dict[str, Any], known: Known | Non
     is_taken_over = known["crm_id"] != contact.crm_id
     values["lead_type"] = known["lead_type"] if known["crm_id"] else Lead.Type.OLD
     bucket = Bucket.UPDATED if changes or is_taken_over else Bucket.UNCHANGED
-    claims.add(known["id"], contact.crm_id, values["phone"], values["email"])
+    claims.add(known["id"], values["phone"], values["email"])
     return Outcome(contact, bucket, lead=known["id"], values=values, changes=changes)
 
 

@@ -103,7 +103,7 @@ def _resume(reading: Reading) -> None:
     for crm_id, lead, phone, email in rows.iterator():
         reading.seen.add(crm_id)
         if lead is not None:
-            reading.claims.add(lead, crm_id, phone, email)
+            reading.claims.add(lead, phone, email)
 
 
 def take_in(reading: Reading, contacts: list[FetchedContact]) -> None:
