@@ -197,7 +197,9 @@ class SyncOutcome(models.Model):
         DUPLICATE_IN_RUN = "duplicate_in_run", "Another contact of this run is the same person"
 
     # Rows by the hundred thousand, kept for a month: checking each reference takes longer than the import itself.
-    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="outcomes", db_constraint=False)
+    run = models.ForeignKey(
+        SyncRun, on_delete=models.CASCADE, related_name="outcomes", db_constraint=False, db_index=False
+    )
     bucket = models.CharField(max_length=10, choices=Bucket.choices)
     reason = models.CharField(max_length=100, blank=True)
     crm_id = models.CharField(max_length=255)

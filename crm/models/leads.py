@@ -34,7 +34,8 @@ class Lead(models.Model):
         OLD = "old"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    business = models.ForeignKey(Business, on_delete=models.PROTECT, related_name="leads")
+    # Its index is `lead_newest`.
+    business = models.ForeignKey(Business, on_delete=models.PROTECT, related_name="leads", db_index=False)
     name = models.CharField(max_length=255)
     first_name = models.CharField(max_length=100, blank=True)
     last_name = models.CharField(max_length=150, blank=True)
@@ -70,7 +71,7 @@ class Lead(models.Model):
         ordering = ["-created_at", "id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["business", "crm_source", "crm_account_id", "crm_id"], name="lead_crm_id_once"
+                fields=["crm_id", "crm_account_id", "crm_source", "business"], name="lead_crm_id_once"
             ),
             models.CheckConstraint(
                 condition=Q(crm_id=None, crm_source="") | Q(crm_id__isnull=False) & ~Q(crm_source="") & ~Q(crm_id=""),
@@ -82,8 +83,9 @@ class Lead(models.Model):
             phone_is_e164("lead"),
         ]
         indexes = [
-            models.Index(fields=["business", "phone"], name="lead_phone"),
-            models.Index(fields=["business", "email"], name="lead_email"),
+            # What tells most comes first: an import looks up thousands, see `among`.
+            models.Index(fields=["phone", "business"], name="lead_phone"),
+            models.Index(fields=["email", "business"], name="lead_email"),
             models.Index(fields=["business", "-created_at"], name="lead_newest"),
         ]
 

@@ -8,11 +8,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
 from crm.client import NangoError
-from crm.models import Connection, Lead, LeadAlias, SyncOutcome, SyncRun
+from crm.models import Business, Connection, Lead, LeadAlias, SyncOutcome, SyncRun
 from crm.providers import FetchedContact, ProviderError
 from crm.services.bulk import insert_rows
 from crm.services.matching import LOADED, Bucket, Free, Known, Outcome, judge, phone_of, values_of
@@ -110,7 +110,7 @@ def take_in(reading: Reading, contacts: list[FetchedContact]) -> None:
     """Judge one batch, and write it with its outcomes and the run's counts, in one transaction."""
     with transaction.atomic():
         hold_run(reading.run)
-        plan_afresh()
+        hurry()
         outcomes = judge_all(reading, contacts)
         if reading.writes:
             write_batch(reading.connection, outcomes)
@@ -140,9 +140,10 @@ def leads_by_id(reading: Reading, contacts: list[FetchedContact]) -> dict[str, K
     """Leads of this CRM account by the id they have, or go by since a merge."""
     ids = {crm_id for contact in contacts for crm_id in (contact.crm_id, *contact.merged_ids)}
     source, account = reading.account
-    here = {"business": reading.business, "crm_source": source, "crm_account_id": account}
-    aliases = dict(among(LeadAlias.objects.filter(**here), "crm_id", ids).values_list("crm_id", "lead_id"))
-    own = {lead["id"]: lead for lead in among(Lead.objects.filter(**here), "crm_id", ids).values(*LOADED)}
+    here = {"crm_source": source, "crm_account_id": account}
+    known_as = among(reading.business, LeadAlias, "crm_id", ids).filter(**here)
+    aliases = dict(known_as.values_list("crm_id", "lead_id"))
+    own = {lead["id"]: lead for lead in among(reading.business, Lead, "crm_id", ids).filter(**here).values(*LOADED)}
     further = set(aliases.values()) - set(own)
     own |= {lead["id"]: lead for lead in Lead.objects.filter(pk__in=further).values(*LOADED)} if further else {}
     found = {crm_id: own[lead] for crm_id, lead in aliases.items() if lead in own}
@@ -152,13 +153,12 @@ def leads_by_id(reading: Reading, contacts: list[FetchedContact]) -> dict[str, K
 def free_leads(reading: Reading, wanted: list[dict[str, Any]]) -> Free:
     """Leads that new contacts may turn out to be: never those of another id of the same CRM account."""
     source, account = reading.account
-    rows = Lead.objects.filter(business=reading.business).exclude(
-        crm_source=source, crm_account_id=account, crm_id__isnull=False
-    )
+    taken = Q(crm_source=source, crm_account_id=account, crm_id__isnull=False)
     free, seen = Free(), set()
     for column in ("phone", "email"):
         known = {values[column] for values in wanted} - {""}
-        narrowed = among(rows, column, known).order_by("created_at", "id").values(*LOADED)
+        rows = among(reading.business, Lead, column, known).exclude(taken)
+        narrowed = rows.order_by("created_at", "id").values(*LOADED)
         for lead in narrowed if known else ():
             if lead["id"] not in seen:
                 seen.add(lead["id"])
@@ -166,18 +166,30 @@ def free_leads(reading: Reading, wanted: list[dict[str, Any]]) -> Free:
     return free
 
 
-def among(rows: QuerySet[Any], column: str, values: Collection[str]) -> QuerySet[Any]:
-    """Rows with one of many normal values: PostgreSQL plans one array at once, and a list of a thousand slowly."""
+def among(business: Business, model: type[Model], column: str, values: Collection[str]) -> QuerySet[Any]:
+    """Rows of the business with one of many normal values, in no order.
+
+    PostgreSQL plans one array at once, and a list of a thousand slowly. And as an import fills a business quicker
+    than statistics are taken, it believes that the business has few rows and would read all of them for each batch:
+    a comparison that no index has leaves it only the index of the column.
+    """
+    rows = model._default_manager.order_by()
     if database.vendor != "postgresql":
-        return rows.filter(**{f"{column}__in": values})
-    return rows.extra(where=[f"{rows.model._meta.db_table}.{column} = ANY(%s)"], params=[list(values)])  # noqa: S610
+        return rows.filter(business=business, **{f"{column}__in": values})
+    table = model._meta.db_table
+    where = [f"{table}.{column} = ANY(%s)", f"{table}.business_id::text = %s"]
+    return rows.extra(where=where, params=[list(values), str(business.pk)])  # noqa: S610
 
 
-def plan_afresh() -> None:
-    """While an import fills a table, a plan made when it was small is the wrong one. For this transaction."""
+def hurry() -> None:
+    """Have PostgreSQL write this transaction the way an import wants it.
+
+    A table that was small when it was last looked at is read by its indexes all the same; and a batch need not reach
+    the disk by itself: after a crash the next run reads it again, and the commit that ends the run waits for them all.
+    """
     if database.vendor == "postgresql":
         with database.cursor() as cursor:
-            cursor.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL synchronous_commit = off")
 
 
 def note_outcomes(run: SyncRun, outcomes: list[Outcome]) -> None:
