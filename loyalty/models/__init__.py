@@ -1,6 +1,7 @@
 """Tables of the points programs."""
 
 from loyalty.models.cards import LoyaltyCard, PointsHold, PointsLot
+from loyalty.models.codes import CustomerInteraction, QrKey, QrScan, QrUse, SignInLink
 from loyalty.models.ledger import LedgerProof, PointsTransaction
 from loyalty.models.people import Customer, Enrollment
 from loyalty.models.programs import Program, RewardTier, check_tiers
@@ -9,6 +10,7 @@ from loyalty.models.views import CustomerBusinessView, CustomerLoyaltyCards
 __all__ = [
     "Customer",
     "CustomerBusinessView",
+    "CustomerInteraction",
     "CustomerLoyaltyCards",
     "Enrollment",
     "LedgerProof",
@@ -17,6 +19,10 @@ __all__ = [
     "PointsLot",
     "PointsTransaction",
     "Program",
+    "QrKey",
+    "QrScan",
+    "QrUse",
     "RewardTier",
+    "SignInLink",
     "check_tiers",
 ]

@@ -1,0 +1,7 @@
+"""What others may listen to."""
+
+from django.dispatch import Signal
+
+# In the transaction of the answer, with `request` (the ApprovalRequest as it is now) and `by` (the user, or None when
+# time was over). A listener that raises undoes the answer.
+request_closed = Signal()
