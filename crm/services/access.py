@@ -116,6 +116,17 @@ def book_slot(name: str, *, per_second: float, at_most: float) -> float | None:
     return wait
 
 
+def count_here(group: str, name: str, *, seconds: int) -> int:
+    """Say that `name` is there for so many seconds from now: how many of the group are there, this one included.
+
+    All processes count together.
+    """
+    now = timezone.now()
+    gate = RateGate(name=f"{group}:{name}"[: RateGate.NAME_LENGTH], free_at=now + timedelta(seconds=seconds))
+    RateGate.objects.bulk_create([gate], update_conflicts=True, unique_fields=["name"], update_fields=["free_at"])
+    return RateGate.objects.filter(name__startswith=f"{group}:", free_at__gt=now).count()
+
+
 def parse_rate(rate: str) -> tuple[int, int]:
     """`30/min` as (30, 60). Raises ValueError."""
     match = RATE.fullmatch(rate)

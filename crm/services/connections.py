@@ -158,8 +158,3 @@ def _try_again(connection: Connection, error: NangoError) -> None:
     Connection.objects.filter(pk=connection.pk).update(
         removal_attempts=attempts, retry_removal_at=again, last_error=str(error)[:500]
     )
-
-
-def note_reconnect(connection: Connection, message: str) -> None:
-    """The CRM wants the person to sign in again."""
-    Connection.objects.filter(pk=connection.pk).update(reconnect_required=True, last_error=message[:500])

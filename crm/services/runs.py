@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from crm.models import Connection, SyncOutcome, SyncRun, User
 from crm.models.connections import SILENT_AFTER
+from crm.services.telling import require_reconnect, tell_failed
 from crm.signals import run_wanted
 
 Status, Strategy = SyncRun.Status, SyncRun.Strategy
@@ -118,11 +119,11 @@ def fail_run(
     failed: dict[str, Any] = {"status": Status.FAILED, "error": message[:500], "error_code": code, "finished_at": now}
     failed["retry_after"] = None if retry_after is None else math.ceil(retry_after)
     with transaction.atomic():
-        SyncRun.objects.under_way().filter(pk=run.pk).update(**failed)
-        noted: dict[str, Any] = {"last_error": message[:500]}
+        if SyncRun.objects.under_way().filter(pk=run.pk).update(**failed) and not needs_reconnect:
+            tell_failed(run, message)
+        Connection.objects.filter(pk=run.connection_id).update(last_error=message[:500])
         if needs_reconnect:
-            noted["reconnect_required"] = True
-        Connection.objects.filter(pk=run.connection_id).update(**noted)
+            require_reconnect(run.connection, message)
     run.refresh_from_db()
     return run
 

@@ -14,8 +14,9 @@ from crm import client
 from crm.models import Business, Connection, Membership, SyncRun, User
 from crm.providers.contract import nested, text
 from crm.selectors import may_act
-from crm.services.connections import connect, look_up, note_reconnect
+from crm.services.connections import connect, look_up
 from crm.services.runs import queue_run, start_run
+from crm.services.telling import require_reconnect
 from crm.signals import connection_seen
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def _authorised(event: dict[str, Any], known: Connection | None, connection_id: 
     failed = event.get("success") is False
     if failed and known is not None:
         words = text(nested(event.get("error")).get("description"))
-        note_reconnect(known, words or "The CRM refused to renew the access.")
+        require_reconnect(known, words or "The CRM refused to renew the access.")
     elif not failed and connection_id and event.get("operation") in ("creation", "override"):
         transaction.on_commit(
             lambda: connection_seen.send(Connection, connection_id=connection_id, config_key=config_key), robust=True
