@@ -10,5 +10,5 @@ class NominationsConfig(AppConfig):
     verbose_name = "Awards"
 
     def ready(self) -> None:
-        """Register the checks."""
-        from nominations import checks  # noqa: F401
+        """Register the checks and connect the receivers."""
+        from nominations import checks, receivers  # noqa: F401

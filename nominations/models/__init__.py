@@ -4,6 +4,7 @@ from nominations.models.decisions import DecisionLog
 from nominations.models.nominations import ContactChange, Delivery, Nomination
 from nominations.models.people import Nominator, Nominee, Person, Voter
 from nominations.models.seasons import Category, CategoryGroup, Season
+from nominations.models.tallies import ManualVote, Tally, VoteRuling
 from nominations.models.votes import Vote
 
 __all__ = [
@@ -12,11 +13,14 @@ __all__ = [
     "ContactChange",
     "DecisionLog",
     "Delivery",
+    "ManualVote",
     "Nomination",
     "Nominator",
     "Nominee",
     "Person",
     "Season",
+    "Tally",
     "Vote",
+    "VoteRuling",
     "Voter",
 ]

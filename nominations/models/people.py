@@ -42,7 +42,9 @@ class Nominator(Person):
 
 
 class Voter(Person):
-    """Somebody who has voted."""
+    """Somebody who has voted. `verified_at`: when they last followed a link sent to their address."""
+
+    verified_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(Person.Meta):
         constraints = [email_is_normal("voter"), phone_is_e164("voter")]

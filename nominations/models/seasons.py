@@ -23,6 +23,12 @@ class Season(models.Model):
         RANK_ONLY = "rank_only"
         HIDDEN = "hidden"
 
+    class Verification(models.TextChoices):
+        """What a vote waits for before it counts."""
+
+        NONE = "none", "Nothing: a vote counts at once"
+        EMAIL = "email", "The voter follows a link sent by email"
+
     name = models.CharField(max_length=100, unique=True)
     is_current = models.BooleanField(default=False)
     nominations_open_at = models.DateTimeField(null=True, blank=True)
@@ -33,6 +39,7 @@ class Season(models.Model):
     nominations_closed_message = models.CharField(max_length=300, default="Nominations are closed.")
     voting_closed_message = models.CharField(max_length=300, default="Voting is closed.")
     totals_visibility = models.CharField(max_length=10, choices=Totals.choices, default=Totals.SHOWN)
+    vote_verification = models.CharField(max_length=10, choices=Verification.choices, default=Verification.NONE)
 
     class Meta:
         ordering = ["-is_current", "-id"]
@@ -62,6 +69,21 @@ class Season(models.Model):
     def voting_open(self) -> bool:
         """Whether a vote may be cast now."""
         return is_within(self.voting_open_at, self.voting_close_at)
+
+    @property
+    def results_published(self) -> bool:
+        """Whether the results stand."""
+        return is_within(self.results_published_at, None)
+
+    @property
+    def shows_totals(self) -> bool:
+        """Whether the public sees how many votes somebody has."""
+        return self.totals_visibility == self.Totals.SHOWN
+
+    @property
+    def shows_ranks(self) -> bool:
+        """Whether the public sees who is ahead."""
+        return self.totals_visibility != self.Totals.HIDDEN
 
 
 class CategoryGroup(models.Model):

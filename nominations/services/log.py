@@ -14,8 +14,12 @@ def lock_season(season_id: int) -> Season:
     Every season's, because a nominee may stand in several, and slugs are shared. Votes are not held up: they only
     refer to the row.
     """
-    seasons = Season.objects.select_for_update(no_key=True).order_by("pk")
-    return next(season for season in seasons if season.pk == season_id)
+    return next(season for season in lock_seasons() if season.pk == season_id)
+
+
+def lock_seasons() -> list[Season]:
+    """All of them, for what is about votes of any season."""
+    return list(Season.objects.select_for_update(no_key=True).order_by("pk"))
 
 
 def log_decision(
