@@ -104,7 +104,10 @@ class Pages(PageNumberPagination):
 
 
 class GateThrottle(BaseThrottle):
-    """Holds a view's `throttle_scope` to its rate per address, over all processes, by one row in the database."""
+    """Holds a view's `throttle_scope` to its rate per address, over all processes, by one row in the database.
+
+    A view's `relieve` may let somebody known through where the address has no turn left.
+    """
 
     wait_seconds = 0.0
 
@@ -113,9 +116,11 @@ class GateThrottle(BaseThrottle):
         scope = getattr(view, "throttle_scope", None)
         if scope is None or request.method in ("GET", "HEAD", "OPTIONS"):
             return True
-        self.wait_seconds = services.take_turn(
-            f"{scope}:{self.get_ident(request)}", settings.THROTTLE_RATES.get(scope, "")
-        )
+        address = str(self.get_ident(request))
+        self.wait_seconds = services.take_turn(f"{scope}:{address}", settings.THROTTLE_RATES.get(scope, ""))
+        relieve = getattr(view, "relieve", None)
+        if self.wait_seconds and relieve is not None:
+            self.wait_seconds = relieve(request, address, self.wait_seconds)
         return self.wait_seconds == 0
 
     def wait(self) -> float:

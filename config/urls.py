@@ -21,6 +21,7 @@ urlpatterns = [
     path("nominate", pages.nominate, name="nominate"),
     path("nominate/thanks", pages.thanks, name="nominate-thanks"),
     path("nominee/<slug:slug>", pages.nominee, name="nominee"),
+    path("vote/confirm/<str:token>", pages.confirm, name="vote-confirm"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),

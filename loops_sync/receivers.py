@@ -11,7 +11,7 @@ from loops_sync import selectors, services, tasks
 from loops_sync.contacts import OWN_KEYS, properties_of
 from loops_sync.models import Contact
 from nominations.models import ContactChange, DecisionLog, Delivery, Nomination, Nominator, Nominee, Vote, Voter
-from nominations.signals import approval_previewed, delivery_requested
+from nominations.signals import approval_previewed, delivery_requested, votes_changed
 
 Action, State = DecisionLog.Action, Nomination.State
 EVENT_OF = {
@@ -59,9 +59,15 @@ def decision_logged(sender: type[DecisionLog], instance: DecisionLog, created: b
 
 @receiver(post_save, sender=Vote)
 def vote_saved(sender: type[Vote], instance: Vote, created: bool, raw: bool, **_: Any) -> None:
-    """A vote was cast, or stopped counting."""
-    if not raw:
+    """A vote was cast, or stopped counting. Nobody hears of one that is held: the address may be a stranger's."""
+    if not raw and instance.state != Vote.State.HELD:
         record("vote_cast" if created else "vote_changed", [instance.voter.email], instance)
+
+
+@receiver(votes_changed)
+def many_votes_changed(sender: type[Vote], emails: list[str], reference: Model, **_: Any) -> None:
+    """Votes began or ceased to count, many at once."""
+    record("vote_changed", emails, reference)
 
 
 @receiver(pre_save, sender=Nominator)

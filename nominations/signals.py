@@ -1,4 +1,4 @@
-"""Questions the awards ask of whoever listens. They answer; they are never called by name."""
+"""Questions the awards ask of whoever listens, and facts they tell. Nobody is called by name."""
 
 from django.dispatch import Signal
 
@@ -8,3 +8,10 @@ approval_previewed = Signal()
 
 # Sent with `nomination`. Each receiver returns a list of nominations.models.Delivery, one per contact touched.
 delivery_requested = Signal()
+
+# Sent with `vote`, in its transaction: it is held, and its voter must be asked by mail.
+verification_wanted = Signal()
+
+# Sent with `emails` and `reference`, in the transaction: votes of these voters began or ceased to count, or count for
+# another nominee, many at once and none of them saved singly.
+votes_changed = Signal()

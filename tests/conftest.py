@@ -13,7 +13,12 @@ from config.sandbox import RunningSandbox, start_sandbox
 from tests import builders
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-APPEND_ONLY = ("nominations_decisionlog", "loyalty_pointstransaction")
+APPEND_ONLY = (
+    "nominations_decisionlog",
+    "nominations_manualvote",
+    "nominations_voteruling",
+    "loyalty_pointstransaction",
+)
 
 
 @pytest.fixture(autouse=True, scope="session")

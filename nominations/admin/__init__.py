@@ -1,5 +1,5 @@
 """The awards' staff screens."""
 
-from nominations.admin import log, nominations, people, seasons
+from nominations.admin import log, manual_votes, nominations, people, rulings, seasons, votes
 
-__all__ = ["log", "nominations", "people", "seasons"]
+__all__ = ["log", "manual_votes", "nominations", "people", "rulings", "seasons", "votes"]

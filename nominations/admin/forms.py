@@ -4,9 +4,10 @@ from typing import Any
 
 from django import forms
 
-from nominations import contacts
-from nominations.models import Nomination, Nominee
+from nominations import contacts, selectors
+from nominations.models import Category, Nomination, Nominee, Season
 from nominations.services import proposed_slug
+from nominations.services.rulings import BY_STAFF
 
 LONG_TEXT = forms.Textarea(attrs={"rows": 3})
 
@@ -90,3 +91,60 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_linkedin_url(self) -> str:
         """As services store it."""
         return contacts.normal_linkedin(self.cleaned_data["linkedin_url"])
+
+
+class RulingForm(forms.Form):
+    """Why votes are taken out or put back; what a preview has shown, so that nothing else is done."""
+
+    reason = forms.ChoiceField(
+        choices=[(reason.value, reason.label) for reason in BY_STAFF], initial=BY_STAFF[0].value, required=False
+    )
+    note = forms.CharField(max_length=500, widget=LONG_TEXT, label="In words", error_messages={"required": "Say why."})
+    expected = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0)
+
+
+class ChosenVotesForm(RulingForm):
+    """Votes ticked in the list."""
+
+    decision = forms.ChoiceField(
+        choices=[("invalidate", "Invalidate"), ("restore", "Restore")], widget=forms.HiddenInput
+    )
+    ids = forms.CharField(widget=forms.HiddenInput)
+
+    def clean_ids(self) -> list[str]:
+        """Back from one field to a list; what is no id is refused by the field below."""
+        field = forms.UUIDField()
+        return [str(field.clean(text)) for text in self.cleaned_data["ids"].split(",")]
+
+
+class ClusterFilterForm(forms.Form):
+    """Of what the groups are looked for."""
+
+    season = forms.ModelChoiceField(queryset=Season.objects.all(), required=False, empty_label=None)
+    category = forms.ModelChoiceField(
+        queryset=Category.objects.all(), required=False, empty_label="All", to_field_name="slug"
+    )
+    nominee = forms.SlugField(required=False, label="Nominee's address")
+
+
+class ClusterForm(forms.Form):
+    """Which group."""
+
+    season = forms.ModelChoiceField(queryset=Season.objects.all())
+    category = forms.ModelChoiceField(queryset=Category.objects.all())
+    nominee = forms.ModelChoiceField(queryset=Nominee.objects.all())
+    kind = forms.ChoiceField(choices=list(selectors.KINDS.items()))
+    value = forms.CharField(max_length=300)
+
+
+class ManualVotesForm(forms.Form):
+    """How many for whom, and why."""
+
+    nominee = forms.ModelChoiceField(queryset=Nominee.objects.live())
+    category = forms.ModelChoiceField(queryset=Category.objects.select_related("group"))
+    count = forms.IntegerField(
+        min_value=-1_000_000,
+        max_value=1_000_000,
+        help_text="Below zero takes votes away; the total never falls under 0.",
+    )
+    reason = forms.CharField(max_length=500, widget=LONG_TEXT, error_messages={"required": "Say why."})

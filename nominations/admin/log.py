@@ -1,34 +1,12 @@
-"""What nobody edits: votes, and who decided what."""
+"""What nobody edits: who decided what."""
 
 from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from nominations.admin.decisions import page_url
-from nominations.models import DecisionLog, Vote
+from nominations.models import DecisionLog
 from notifications.admin import ReadOnlyAdmin, badge, when
-
-
-@admin.register(Vote)
-class VoteAdmin(ReadOnlyAdmin):
-    """Who voted for whom."""
-
-    list_display = ("voter", "nominee", "category", "state_badge", "cast", "ip_prefix")
-    list_filter = ("state", "category", "season")
-    list_select_related = ("voter", "nominee", "category")
-    search_fields = ("voter__email", "voter__last_name", "nominee__last_name", "nominee__company_name")
-    search_help_text = "Voters and nominees."
-    empty_text = "Votes appear here while voting is open."
-
-    @admin.display(description="State", ordering="state")
-    def state_badge(self, vote: Vote) -> SafeString:
-        """In its colour."""
-        return badge(vote.state)
-
-    @admin.display(description="Cast", ordering="created_at")
-    def cast(self, vote: Vote) -> SafeString | str:
-        """When."""
-        return when(vote.created_at)
 
 
 @admin.register(DecisionLog)

@@ -28,7 +28,10 @@ class SeasonAdmin(StaffModelAdmin):
             "Nominating (UTC)",
             {"fields": ("nominations_open_at", "nominations_close_at", "nominations_closed_message")},
         ),
-        ("Voting (UTC)", {"fields": ("voting_open_at", "voting_close_at", "voting_closed_message")}),
+        (
+            "Voting (UTC)",
+            {"fields": ("voting_open_at", "voting_close_at", "voting_closed_message", "vote_verification")},
+        ),
         ("Results (UTC)", {"fields": ("totals_visibility", "results_published_at")}),
     )
 

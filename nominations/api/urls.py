@@ -15,6 +15,9 @@ urlpatterns = [
     path("nominations/<uuid:id>/duplicate", views.DuplicateView.as_view(), name="api-duplicate"),
     path("nominations/<uuid:id>/reopen", views.ReopenView.as_view(), name="api-reopen"),
     path("nominees/<slug:slug>", views.NomineeView.as_view(), name="api-nominee"),
+    path("nominees", views.NomineesView.as_view(), name="api-nominees"),
+    path("nominees/<slug:slug>/manual-votes", views.ManualVotesView.as_view(), name="api-manual-votes"),
+    path("podium", views.PodiumView.as_view(), name="api-podium"),
     path("stats", views.StatsView.as_view(), name="api-stats"),
     path("votes", views.VotesView.as_view(), name="api-votes"),
 ]

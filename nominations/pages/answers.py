@@ -11,7 +11,7 @@ from django.shortcuts import render
 
 from crm.api.views import address_of, fingerprint
 from crm.services import Answer, remember_answer, take_turn
-from nominations import selectors
+from nominations import selectors, services
 from nominations.models import Season
 
 
@@ -28,9 +28,15 @@ def error_page(request: HttpRequest, status: int, title: str, detail: str) -> Ht
     return render(request, "error.html", {"title": title, "detail": detail}, status=status)
 
 
-def turned_away(request: HttpRequest) -> HttpResponse | None:
-    """A 429 page for an address that sends too much; it shares its turns with the API."""
-    wait = math.ceil(take_turn(f"public:{address_of(request)}", settings.THROTTLE_RATES["public"]))
+def turned_away(request: HttpRequest, *, voter: str = "") -> HttpResponse | None:
+    """A 429 page for a machine, or a voter, that sends too much; they share their turns with the API."""
+    address = address_of(request)
+    seconds = take_turn(f"public:{address}", settings.THROTTLE_RATES["public"])
+    if voter and seconds:
+        seconds = services.office_wait(address, voter, seconds)
+    if voter and not seconds:
+        seconds = services.voter_wait(voter)
+    wait = math.ceil(seconds)
     if not wait:
         return None
     detail = f"Please wait {wait} second{'s' if wait > 1 else ''}, then go back and send the form again."

@@ -14,12 +14,12 @@ from django.views.decorators.http import require_http_methods
 from crm.api.views import address_of
 from nominations import selectors, services
 from nominations.forms import VoteSheet
-from nominations.models import Category, Nominee, Season
+from nominations.models import Category, Nominee, Season, Vote
 from nominations.pages.answers import do_once, error_page, season_now, turned_away
 from nominations.pages.home import phases
 
-Standings = list[tuple[Category, int]]
-VOTED = "voted"
+Standings = list[tuple[Category, selectors.Standing]]
+VOTED, HELD = "voted", "held"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -33,7 +33,7 @@ def nominee(request: HttpRequest, slug: str) -> HttpResponse:
         return _not_live(request)
     if request.method != "POST":
         return _page(request, found)
-    return turned_away(request) or _vote(request, found)
+    return turned_away(request, voter=request.POST.get("voter-email", "")) or _vote(request, found)
 
 
 def _not_live(request: HttpRequest) -> HttpResponse:
@@ -43,9 +43,9 @@ def _not_live(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, found: Nominee) -> HttpResponse:
     season = season_now()
     standings = selectors.standings(found, season) if season else []
-    voted = [str(message) for message in messages.get_messages(request) if message.extra_tags == VOTED]
-    sheet = VoteSheet([category for category, _votes in standings])
-    return _render(request, found, season, standings, sheet=sheet, voted=voted[0] if voted else "")
+    said = {message.extra_tags: str(message) for message in messages.get_messages(request)}
+    sheet = VoteSheet([category for category, _place in standings])
+    return _render(request, found, season, standings, sheet=sheet, voted=said.get(VOTED, ""), held=said.get(HELD, ""))
 
 
 def _vote(request: HttpRequest, found: Nominee) -> HttpResponse:
@@ -53,29 +53,29 @@ def _vote(request: HttpRequest, found: Nominee) -> HttpResponse:
     standings = selectors.standings(found, season) if season else []
     if season is None or not season.voting_open:
         return _render(request, found, season, standings, status=403)
-    sheet = VoteSheet([category for category, _votes in standings], request.POST)
+    sheet = VoteSheet([category for category, _place in standings], request.POST)
     if not sheet.is_valid():
         return _render(request, found, season, standings, sheet=sheet, status=400)
     chosen = next(category for category, _ in standings if category.slug == sheet.ballot.cleaned_data["category"])
     try:
-        _cast(request, found, chosen, sheet)
+        state = _cast(request, found, chosen, sheet)
     except ValidationError as error:
         return _refused(request, found, season, standings, sheet, chosen, error)
-    messages.success(request, chosen.label, extra_tags=VOTED)
+    messages.success(request, chosen.label, extra_tags=HELD if state == Vote.State.HELD else VOTED)
     return redirect(f"{request.path}#vote")
 
 
-def _cast(request: HttpRequest, found: Nominee, category: Category, sheet: VoteSheet) -> None:
-    """Vote, once for this form. Raises the service's ValidationError."""
+def _cast(request: HttpRequest, found: Nominee, category: Category, sheet: VoteSheet) -> str:
+    """Vote, once for this form: whether it counts already. Raises the service's ValidationError."""
     voter, address = sheet.voter.cleaned_data, address_of(request)
 
     def effect() -> tuple[int, Any]:
         agent = request.headers.get("User-Agent", "")
         vote = services.cast_vote(category, found, voter=voter, address=address, user_agent=agent)
-        return 201, {"id": str(vote.pk)}
+        return 201, {"id": str(vote.pk), "state": vote.state}
 
     sent = [category.slug, str(found.pk), voter]
-    do_once("POST /nominee", sheet.ballot.cleaned_data["key"], sent, effect)
+    return str(do_once("POST /nominee", sheet.ballot.cleaned_data["key"], sent, effect)["state"])
 
 
 def _refused(
@@ -106,6 +106,7 @@ def _render(
     *,
     sheet: VoteSheet | None = None,
     voted: str = "",
+    held: str = "",
     already: str = "",
     status: int = 200,
 ) -> HttpResponse:
@@ -114,7 +115,7 @@ def _render(
         "nominee": found,
         "season": season,
         "standings": standings,
-        "totals_shown": season is not None and season.totals_visibility == Season.Totals.SHOWN,
+        "totals_shown": season is not None and season.shows_totals,
         "voting": phases(season)[1] if season else None,
         "words": words,
         "links": _links(found),
@@ -123,6 +124,7 @@ def _render(
         "image_url": f"{settings.PUBLIC_BASE_URL}{found.image.url}" if found.image else "",
         "sheet": sheet,
         "voted": voted,
+        "held": held,
         "already": already,
     }
     return render(request, "nominations/nominee.html", context, status=status)
@@ -150,5 +152,5 @@ def _description(found: Nominee, standings: Standings, why: str) -> str:
     """One or two lines for whoever sees the link elsewhere."""
     if why:
         return Truncator(" ".join(why.split())).chars(200)
-    labels = ", ".join(category.label for category, _votes in standings)
+    labels = ", ".join(category.label for category, _place in standings)
     return f"{found.name}, nominated for {labels}." if labels else f"{found.name}, nominee in the Laurel Awards."

@@ -28,7 +28,7 @@ def run_all() -> int:
     django.setup()
     settings.DEBUG = False  # with it on, Django writes every query down
     call_command("migrate", verbosity=0)
-    from tests.bench import approve, drain, imports, lists, redeem
+    from tests.bench import approve, drain, imports, lists, redeem, votes
     from tests.bench.table import Row, show
 
     rows: list[Row] = []
@@ -38,6 +38,7 @@ def run_all() -> int:
         drain.against_bare_loop,
         drain.under_the_limit,
         approve.while_loops_hangs,
+        votes.reads,
         lists.query_counts,
     ):
         rows += bench()

@@ -16,6 +16,8 @@ LISTS = [
     "/admin/nominations/nominee/",
     "/admin/nominations/nominator/",
     "/admin/nominations/decisionlog/",
+    "/admin/nominations/vote/",
+    "/api/nominees?page_size=100",
     "/admin/loops_sync/outboxentry/",
     "/admin/loops_sync/contact/",
     "/api/loyalty/cards?business=corner-cafe&page_size=100",

@@ -17,6 +17,7 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 PERMISSIONS = (
     "nominations.view_nomination",
     "nominations.decide_nomination",
+    "nominations.add_manualvote",
     "loops_sync.view_outboxentry",
     "loyalty.redeem_points",
     "loyalty.adjust_points",
@@ -67,7 +68,10 @@ TABLE: dict[str, dict[str, str]] = {
     "api/nominations/<uuid:id>/withdraw": DECISION,
     "api/nominations/<uuid:id>/duplicate": DECISION | {"POST": STAFF_INCOMPLETE},
     "api/nominations/<uuid:id>/reopen": DECISION | {"POST": STAFF_CONFLICT},
+    "api/nominees": PUBLIC_READ,
     "api/nominees/<slug:slug>": PUBLIC_READ,
+    "api/nominees/<slug:slug>/manual-votes": DECISION | {"POST": STAFF_INCOMPLETE},
+    "api/podium": PUBLIC_READ,
     "api/stats": PUBLIC_READ,
     "api/votes": {"POST": INCOMPLETE, "OPTIONS": OPEN, "*": NOT_HERE},
     "api/loyalty/phone-lookup": FOR_LOGINS
@@ -123,6 +127,8 @@ def path_of(route: str) -> str:
         return "/api/nowhere"
     if "/loyalty/" in route:
         return points_path(f"/{route}")
+    if route == "api/podium":
+        return f"/{route}?category={builders.category().slug}"
     if "<uuid:id>" in route:
         return f"/{route}".replace("<uuid:id>", str(builders.submitted().pk))
     return f"/{route}".replace("<slug:slug>", str(builders.approved().nominee.slug) if "<" in route else "")

@@ -155,7 +155,7 @@ def test_home_without_a_season_says_so(client: Client) -> None:
 
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize(
-    ("path", "queries"), [("/", 4), ("/nominate", 2), ("/nominate?category=c0", 2), ("/nominee/maya-okafor", 5)]
+    ("path", "queries"), [("/", 4), ("/nominate", 2), ("/nominate?category=c0", 2), ("/nominee/maya-okafor", 6)]
 )
 def test_a_page_asks_the_database_a_constant_number_of_times(
     client: Client,

@@ -15,7 +15,9 @@ def test_a_live_nominee_shows_its_story_and_no_address(client: Client) -> None:
     body = client.get(f"/api/nominees/{nomination.nominee.slug}").json()
     assert (body["name"], body["bio"], body["why"]) == (nomination.nominee.name, "Kind.", ["Because."])
     assert body["live_url"] == f"https://awards.example/nominee/{nomination.nominee.slug}"
-    assert body["categories"] == [{"category": "best-recruiter", "label": "Best Recruiter", "total_votes": 1}]
+    place = {"total_votes": 1, "rank": 1, "trending": "Top 10%"}
+    assert body["categories"] == [{"category": "best-recruiter", "label": "Best Recruiter", **place}]
+    assert {name: body[name] for name in place} == place
     assert not {"email", "phone", "phone_raw", "state", "id"} & set(body)
 
 

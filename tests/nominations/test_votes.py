@@ -99,7 +99,7 @@ def test_one_voter_may_vote_in_every_category_and_season(standing: Nomination) -
 def test_invalid_vote_frees_the_voter(standing: Nomination) -> None:
     voter = builders.person()
     cast(standing, voter=voter)
-    Vote.objects.update(state="invalid")
+    services.invalidate_votes(Vote.objects.all(), reason="staff", note="No.", by=builders.superuser())
     status, body = said(cast(standing, voter=voter))
     assert (status, body["total_votes"]) == (201, 1)
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from crm.api.serializers import EmailText, PhoneText, WebURL, check_text
-from nominations import contacts
+from nominations import contacts, selectors
 from nominations.models import Category, Nominee, Season
 from notifications.api.serializers import StrictSerializer
 
@@ -163,18 +163,55 @@ class VotedSerializer(serializers.Serializer[Any]):
     total_votes = serializers.IntegerField(allow_null=True)
 
 
-class StandingSerializer(serializers.Serializer[Any]):
-    """A nominee in one category; the total is null where the season does not show totals."""
+class ShownSerializer(serializers.Serializer[Any]):
+    """How a nominee stands; null is what the season does not show."""
+
+    total_votes = serializers.IntegerField(allow_null=True)
+    rank = serializers.IntegerField(allow_null=True)
+    trending = serializers.ChoiceField(selectors.BEST_FIRST, allow_null=True)
+
+
+class StandingSerializer(ShownSerializer):
+    """A nominee in one category."""
 
     category = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
-    total_votes = serializers.IntegerField(allow_null=True)
+
+
+class PodiumSerializer(ShownSerializer):
+    """A place on the podium; `tied` when others share it."""
+
+    tied = serializers.BooleanField()
+    slug = serializers.CharField(source="nominee.slug")
+    name = serializers.CharField(source="nominee.name")
+    kind = serializers.CharField(source="nominee.kind")
+    country = serializers.CharField(source="nominee.country")
+    image = serializers.ImageField(source="nominee.image", allow_null=True)
+    live_url = serializers.CharField(source="nominee.live_url")
+
+
+class ListedSerializer(serializers.Serializer[Any]):
+    """A nominee in the directory."""
+
+    slug = serializers.CharField(source="nominee.slug")
+    name = serializers.CharField(source="nominee.name")
+    kind = serializers.CharField(source="nominee.kind")
+    categories = serializers.ListField(child=serializers.CharField(), source="slugs")
+    country = serializers.CharField(source="nominee.country")
+    image = serializers.ImageField(source="nominee.image", allow_null=True)
+    total_votes = serializers.IntegerField(source="shown.total_votes", allow_null=True)
+    rank = serializers.IntegerField(source="shown.rank", allow_null=True)
+    trending = serializers.ChoiceField(selectors.BEST_FIRST, source="shown.trending", allow_null=True)
+    live_url = serializers.CharField(source="nominee.live_url")
 
 
 class NomineePublicSerializer(serializers.ModelSerializer[Nominee]):
-    """A live nominee: no address, no phone."""
+    """A live nominee: no address, no phone. The total is over all categories, rank and label are the best of them."""
 
     categories = StandingSerializer(many=True, source="standings")
+    total_votes = serializers.IntegerField(source="shown.total_votes", allow_null=True)
+    rank = serializers.IntegerField(source="shown.rank", allow_null=True)
+    trending = serializers.ChoiceField(selectors.BEST_FIRST, source="shown.trending", allow_null=True)
     why = serializers.ListField(child=serializers.CharField())
 
     class Meta:
@@ -195,14 +232,17 @@ class NomineePublicSerializer(serializers.ModelSerializer[Nominee]):
             "achievements",
             "why",
             "categories",
+            "total_votes",
+            "rank",
+            "trending",
             "live_url",
         ]
 
 
 class StatsSerializer(serializers.Serializer[Any]):
-    """Four numbers."""
+    """Four numbers; the votes are null where the season does not show totals."""
 
     nominees = serializers.IntegerField()
     nominations = serializers.IntegerField()
-    votes = serializers.IntegerField()
+    votes = serializers.IntegerField(allow_null=True)
     categories = serializers.IntegerField()

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from nominations.api.serializers.public import CategoryField
 from nominations.models import Nomination
 from notifications.api.serializers import StrictSerializer
 
@@ -100,6 +101,25 @@ class DuplicateSerializer(DecisionSerializer):
     """Which nomination says the same."""
 
     of = serializers.UUIDField()
+
+
+class ManualVotesSerializer(StrictSerializer):
+    """Votes by hand: a negative count takes some away."""
+
+    votes = serializers.IntegerField(read_only=True)
+    manual_votes = serializers.IntegerField(read_only=True)
+    total_votes = serializers.IntegerField(read_only=True)
+    category = CategoryField()
+    count = serializers.IntegerField(min_value=-1_000_000, max_value=1_000_000)
+    reason = serializers.CharField(max_length=500)
+
+
+class TotalsSerializer(serializers.Serializer[Any]):
+    """All three numbers, for staff."""
+
+    votes = serializers.IntegerField()
+    manual_votes = serializers.IntegerField()
+    total_votes = serializers.IntegerField()
 
 
 class StateSerializer(serializers.Serializer[Any]):

@@ -1,23 +1,14 @@
-"""What pages, API and admin read of the awards."""
+"""Nominations and those they name."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db.models import Count, Max, Min, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from nominations import signals
-from nominations.models import (
-    Category,
-    ContactChange,
-    Delivery,
-    Nomination,
-    Nominee,
-    Season,
-    Vote,
-)
+from nominations.models import ContactChange, Delivery, Nomination, Nominee, Season
 
 SIMILAR_FROM = 0.40
 SEARCHED = (
@@ -29,44 +20,6 @@ SEARCHED = (
     "nominator__last_name",
     "nominator__email",
 )
-
-
-def current_season() -> Season:
-    """The season now. Raises ValidationError `no_season` when none is current."""
-    season = Season.objects.filter(is_current=True).first()
-    if season is None:
-        raise ValidationError("There is no current season.", code="no_season")
-    return season
-
-
-def active_categories() -> QuerySet[Category]:
-    """Those one can nominate in, in the order shown."""
-    return Category.objects.filter(is_active=True).select_related("group")
-
-
-def standings(nominee: Nominee, season: Season) -> list[tuple[Category, int]]:
-    """The categories in which the nominee stands this season, each with its counted votes."""
-    categories = Category.objects.filter(
-        pk__in=nominee.nominations.approved().filter(season=season).values("category")
-    ).select_related("group")
-    rows = (
-        Vote.objects.filter(season=season, nominee=nominee, state=Vote.State.COUNTED)
-        .values("category")
-        .annotate(votes=Count("id"))
-        .values_list("category", "votes")
-    )
-    votes: dict[int, int] = dict(rows)
-    return [(category, votes.get(category.pk, 0)) for category in categories]
-
-
-def stands_in(nominee: Nominee, category: Category, season: Season) -> bool:
-    """Whether the nominee can be voted for in the category."""
-    return nominee.nominations.approved().filter(season=season, category=category).exists()
-
-
-def votes_for(nominee: Nominee, category: Category, season: Season) -> int:
-    """The counted votes of a nominee in a category."""
-    return Vote.objects.filter(season=season, category=category, nominee=nominee, state=Vote.State.COUNTED).count()
 
 
 def latest_nominees(season: Season, limit: int) -> QuerySet[Nominee]:
@@ -86,16 +39,6 @@ def words_for(nominee: Nominee, limit: int = 12) -> QuerySet[Nomination]:
     """The approved nominations that say why, newest first, with their category."""
     said = nominee.nominations.approved().exclude(why="").select_related("category")
     return said.order_by("-approved_at", "id")[:limit]
-
-
-def stats(season: Season) -> dict[str, int]:
-    """Nominees live now, and the season's nominations, counted votes and active categories."""
-    return {
-        "nominees": Nominee.objects.live().count(),
-        "nominations": season.nominations.count(),
-        "votes": season.votes.filter(state=Vote.State.COUNTED).count(),
-        "categories": active_categories().count(),
-    }
 
 
 def search_nominations(rows: QuerySet[Nomination], text: str) -> QuerySet[Nomination]:

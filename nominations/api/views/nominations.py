@@ -1,12 +1,11 @@
-"""The awards' API: shapes in, services, shapes out."""
+"""Nominations: submitted by anybody, decided by staff."""
 
 from typing import Any, cast
 
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny, BasePermission
@@ -14,41 +13,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crm.api.views import IsStaffWith, address_of, answer_once
+from crm.api.views import IsStaffWith, answer_once
 from crm.models import User
 from nominations import selectors, services
 from nominations.api import serializers as shapes
-from nominations.models import Category, Nomination, Nominee, Season, Vote
+from nominations.api.views.public import KEY
+from nominations.models import Nomination, Nominee
 from notifications.api.serializers import StrictSerializer
 
 VIEW, DECIDE = "nominations.view_nomination", "nominations.decide_nomination"
-KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters.")
 ORDERINGS = {"created_at", "-created_at", "approved_at", "-approved_at", "state", "-state"}
-
-
-class PublicView(APIView):
-    """Open to anybody; a session's cookie neither helps nor hinders."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-
-
-class SeasonView(PublicView):
-    """The season now."""
-
-    @extend_schema(responses=shapes.SeasonSerializer, operation_id="season")
-    def get(self, request: Request) -> Response:
-        """404 `no_season` when none is current."""
-        return Response(shapes.SeasonSerializer(selectors.current_season()).data)
-
-
-class CategoriesView(PublicView):
-    """What one can be nominated for."""
-
-    @extend_schema(responses=shapes.CategorySerializer(many=True), operation_id="categories")
-    def get(self, request: Request) -> Response:
-        """All active ones, in the order shown."""
-        return Response(shapes.CategorySerializer(selectors.active_categories(), many=True).data)
 
 
 class NominationFilter(filters.FilterSet):  # type: ignore[misc]
@@ -203,78 +177,6 @@ class ReopenView(StaffView):
         """409 `already_decided` when there is nothing to take back."""
         self.read(request, shapes.DecisionSerializer)
         return _state(services.reopen_nomination(self.nomination(), by=self.staff))
-
-
-class VotesView(PublicView):
-    """Vote."""
-
-    throttle_scope = "public"
-
-    @extend_schema(
-        parameters=[KEY],
-        request=shapes.VoteInSerializer,
-        responses={201: shapes.VotedSerializer},
-        operation_id="cast_vote",
-    )
-    def post(self, request: Request) -> Response:
-        """403 `voting_closed`, 404 `not_live`, 409 `already_voted`."""
-        form = shapes.VoteInSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        sent = form.validated_data
-
-        def effect() -> tuple[int, Any]:
-            vote = services.cast_vote(
-                sent["category"],
-                Nominee.objects.filter(slug=sent["nominee"]).first(),
-                voter=sent["voter"],
-                address=address_of(request._request),
-                user_agent=request.headers.get("User-Agent", ""),
-            )
-            return 201, _voted(vote, sent["category"])
-
-        return answer_once(request, "POST /api/votes", effect)
-
-
-class NomineeView(PublicView):
-    """One live nominee, as the public sees it."""
-
-    @extend_schema(responses=shapes.NomineePublicSerializer, operation_id="nominee")
-    def get(self, request: Request, slug: str) -> Response:
-        """404 `not_live`; 410 `gone` for one who no longer takes part."""
-        nominee = Nominee.objects.filter(slug=slug).first()
-        if nominee is not None and nominee.state == Nominee.State.SUSPENDED:
-            raise ValidationError("This nominee no longer takes part.", code="gone")
-        if nominee is None or nominee.state != Nominee.State.LIVE:
-            raise ValidationError("There is no such nominee.", code="not_live")
-        season = selectors.current_season()
-        shown = season.totals_visibility == Season.Totals.SHOWN
-        nominee.standings = [  # type: ignore[attr-defined]
-            {"category": category.slug, "label": category.label, "total_votes": votes if shown else None}
-            for category, votes in selectors.standings(nominee, season)
-        ]
-        nominee.why = [nomination.why for nomination in selectors.words_for(nominee)]  # type: ignore[attr-defined]
-        return Response(shapes.NomineePublicSerializer(nominee).data)
-
-
-class StatsView(PublicView):
-    """How big the programme is."""
-
-    @extend_schema(responses=shapes.StatsSerializer, operation_id="stats")
-    def get(self, request: Request) -> Response:
-        """Of the current season; the nominees are those live now."""
-        return Response(shapes.StatsSerializer(selectors.stats(selectors.current_season())).data)
-
-
-def _voted(vote: Vote, category: Category) -> Any:
-    shown = vote.season.totals_visibility == Season.Totals.SHOWN
-    answer = {
-        "id": vote.pk,
-        "state": vote.state,
-        "nominee": vote.nominee.slug,
-        "category": category.slug,
-        "total_votes": selectors.votes_for(vote.nominee, category, vote.season) if shown else None,
-    }
-    return shapes.VotedSerializer(answer).data
 
 
 def _state(nomination: Nomination) -> Response:
