@@ -109,7 +109,7 @@ def _with_pages(request: HttpRequest, apps: list[Any], app_label: str | None) ->
 
     if app_label not in (None, "loyalty") or not request.user.is_authenticated:
         return apps
-    pages = (till.menu_entry(request.user), live.menu_entry(request.user), reports.menu_entry(request))
+    pages = (till.menu_entry(request), live.menu_entry(request), reports.menu_entry(request))
     entries = [entry for entry in pages if entry]
     for app in apps:
         if app["app_label"] == "loyalty":

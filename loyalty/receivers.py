@@ -19,11 +19,15 @@ def schedules_ensured(sender: Any, **_: Any) -> None:
         tasks.ensure_schedules()
 
 
-@receiver(post_save, sender=Customer, dispatch_uid="loyalty_customer_codes")
-def codes_made(sender: type[Customer], instance: Customer, created: bool, raw: bool, **_: Any) -> None:
-    """Codes exist before any enrolment, so that looking at one writes nothing."""
-    if created and not raw:
+@receiver(post_save, sender=Customer, dispatch_uid="loyalty_customer_saved")
+def customer_saved(sender: type[Customer], instance: Customer, created: bool, raw: bool, **_: Any) -> None:
+    """Codes exist from the beginning, so that looking at one writes nothing. A new name is seen where it is shown."""
+    if raw:
+        return
+    if created:
         services.make_keys(instance)
+    else:
+        services.note_customer(instance)
 
 
 @receiver(request_closed, dispatch_uid="loyalty_request_closed")

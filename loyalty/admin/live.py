@@ -5,13 +5,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from crm.models import User
+from crm.admin.tenancy import roles_of
 from loyalty.pages import board
 
 
@@ -32,9 +31,10 @@ def urls(site: AdminSite) -> list[URLPattern]:
     ]
 
 
-def menu_entry(user: User | AnonymousUser) -> dict[str, Any] | None:
+def menu_entry(request: HttpRequest) -> dict[str, Any] | None:
     """The live table in the admin's list of lists, for those who may see customers."""
-    if not isinstance(user, User) or not (user.acts_for_all(board.VIEW) or user.memberships.exists()):
+    user = request.user
+    if not (user.is_authenticated and (user.acts_for_all(board.VIEW) or roles_of(request))):
         return None
     url = reverse("admin:loyalty_live")
     return {"name": "Customers, live", "object_name": "Live", "admin_url": url, "view_only": True}

@@ -1,5 +1,7 @@
 """A customer's QR code: the one on the screen, which lives for seconds, and the one on paper."""
 
+from typing import cast
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -7,7 +9,8 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_http_methods, require_safe
 
 from loyalty.models import Customer, QrKey
-from loyalty.pages.frame import for_customers, shown
+from loyalty.pages.frame import Frame, for_customers, frame_of, is_unchanged, shown, unchanged
+from loyalty.pages.notices import latest_entries
 from loyalty.services.codes import ShownCode, revoke_codes, show_code
 
 Kind = QrKey.Kind
@@ -16,8 +19,13 @@ Kind = QrKey.Kind
 @require_safe
 @for_customers
 def qr(request: HttpRequest, customer: Customer) -> HttpResponse:
-    """The code on the screen, which renews itself."""
-    return shown(request, "loyalty/qr.html", _context(show_code(customer, Kind.ROTATING), Kind.ROTATING))
+    """The code on the screen, which renews itself; what comes of showing it is seen below it within seconds."""
+    frame = cast(Frame, frame_of(request))
+    if is_unchanged(request, frame):
+        return unchanged()
+    context = _context(show_code(customer, Kind.ROTATING), Kind.ROTATING)
+    news = {"frame": frame, "entries": latest_entries(frame), "here": request.path}
+    return shown(request, "loyalty/qr.html", {**context, **news})
 
 
 @require_safe

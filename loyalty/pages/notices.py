@@ -1,5 +1,6 @@
 """What customers and members have been told, and the customers' answers."""
 
+from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -34,6 +35,7 @@ from notifications.selectors import notifications_of, preferences_of
 from notifications.services import answer_request, change_preferences, read_all, read_notification
 
 PAGE_SIZE = 25
+JUST_NOW, MOST_NEWS = timedelta(minutes=5), 3
 ANSWERS = {"accept": True, "decline": False}
 SAID = {
     "already_answered": "You have answered this already: your first answer counts.",
@@ -61,6 +63,13 @@ def notifications(request: HttpRequest) -> HttpResponse:
         "is_live": True,
     }
     return shown(request, "loyalty/notifications.html", context)
+
+
+def latest_entries(frame: Frame) -> list[dict[str, Any]]:
+    """What the customer was told within the last minutes, newest first."""
+    told = Notification.objects.filter(customer_id=frame.scope.customer, created_at__gte=timezone.now() - JUST_NOW)
+    rows = told.select_related("request").order_by("-created_at", "id")[:MOST_NEWS]
+    return [_entry(row, frame.scope.customer) for row in rows]
 
 
 def _address(number: int, only_unread: bool) -> str:

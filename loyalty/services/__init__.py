@@ -42,6 +42,7 @@ from loyalty.services.redeeming import (
     release_hold,
 )
 from loyalty.services.scanning import scan_code, scan_under
+from loyalty.services.telling import note_customer
 from loyalty.services.upkeep import settle_due, warn_of_expiry
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "hold_points",
     "key_of",
     "make_keys",
+    "note_customer",
     "most_redeemable",
     "preview_earning",
     "preview_redemption",

@@ -199,6 +199,13 @@ def note_enrollment(enrollment: Enrollment, action: str = "updated") -> None:
     )
 
 
+def note_customer(customer: Customer) -> None:
+    """Whoever shows the name or the phone looks again: the customer, and the businesses that know them."""
+    businesses = customer.enrollments.order_by().values_list("program__business", flat=True).distinct()
+    for business in list(businesses) or [None]:
+        note_change("customer", customer.pk, action="updated", customer=customer.pk, business=business)
+
+
 def interact(kind: str, business: UUID, customer: Customer, reference: UUID, *, by: User | None, **data: Any) -> None:
     """A row of what the two had to do with each other."""
     CustomerInteraction.objects.create(

@@ -264,3 +264,13 @@ def test_points_that_expire_within_a_week_are_told_once_for_each_day(ada: Custom
     with time_machine.travel(timezone.now() + timedelta(days=24), tick=False):
         assert (services.warn_of_expiry(), services.warn_of_expiry()) == (1, 0)
     assert Notification.objects.get(type="points_expiring").data["points"] == 11
+
+
+def test_new_name_of_a_customer_is_news_for_each_business_that_knows_them(ada: Customer) -> None:
+    card = builders.card(by=ada)
+    builders.card(of=builders.program(name="Second"), by=ada)
+    Change.objects.all().delete()
+    ada.first_name = "Augusta"
+    ada.save()
+    changes = Change.objects.filter(entity="customer").values_list("customer_id", "business_id", "action")
+    assert list(changes) == [(ada.pk, card.enrollment.program.business_id, "updated")]

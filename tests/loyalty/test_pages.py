@@ -290,7 +290,7 @@ def test_replacing_a_code_says_what_it_means_and_needs_a_click() -> None:
     customer, client = somebody()
     before = re.findall("<span>([A-Z2-7]{4})</span>", client.get("/qr/printed").content.decode())
     text_of(client, "/qr/replace/printed")
-    assert QrKey.objects.good().get(customer=customer).revoked_at is None
+    assert QrKey.objects.good().get(customer=customer, kind="printed").revoked_at is None
     after = client.post("/qr/replace/printed", follow=True).content.decode()
     assert "The old one no longer works anywhere" in after
     assert before != re.findall("<span>([A-Z2-7]{4})</span>", after)

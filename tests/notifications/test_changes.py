@@ -77,8 +77,8 @@ def test_member_is_told_what_changes_for_their_businesses() -> None:
 def test_many_changes_come_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     customer, user = customer_with_login()
     monkeypatch.setattr(selectors, "MOST_CHANGES", 2)
+    cursor, seen = start(user), []
     ids = [str(told("one", customer=customer.pk).pk) for _ in range(5)]
-    cursor, seen = START, []
     while found := changes(user, cursor)[1]:
         cursor = changes(user, cursor)[0]
         seen.append([row[1] for row in found])

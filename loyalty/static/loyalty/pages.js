@@ -21,7 +21,7 @@ function tellAge() {
 }
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (!event.detail.elt.closest("#live")) {
+  if (!event.detail.elt.closest("#live, #news")) {
     return;
   }
   isBroken = !event.detail.successful;
