@@ -201,8 +201,9 @@ def note_enrollment(enrollment: Enrollment, action: str = "updated") -> None:
 
 def note_customer(customer: Customer) -> None:
     """Whoever shows the name or the phone looks again: the customer, and the businesses that know them."""
-    businesses = customer.enrollments.order_by().values_list("program__business", flat=True).distinct()
-    for business in list(businesses) or [None]:
+    known_at = customer.enrollments.order_by().values_list("program__business", flat=True).distinct()
+    businesses: list[UUID | None] = list(known_at)
+    for business in businesses or [None]:
         note_change("customer", customer.pk, action="updated", customer=customer.pk, business=business)
 
 
