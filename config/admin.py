@@ -76,11 +76,11 @@ class StaffHomeSite(StaffAdminSite):
         return super().index(request, {"tiles": tiles(request), **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
-        """Django's, the till's and the reports'."""
+        """Django's, and those of the points' own pages."""
         # Screens register on this site, so that it has to exist before they do.
-        from loyalty.admin import reports, till
+        from loyalty.admin import live, reports, till
 
-        return [*till.urls(self), *reports.urls(self), *super().get_urls()]
+        return [*till.urls(self), *live.urls(self), *reports.urls(self), *super().get_urls()]
 
     def banners(self, request: HttpRequest) -> list[Banner]:
         """What is wrong with the line to Loops, for those who may see the outbox."""
@@ -104,12 +104,13 @@ class StaffHomeSite(StaffAdminSite):
 
 
 def _with_pages(request: HttpRequest, apps: list[Any], app_label: str | None) -> list[Any]:
-    """The till and the reports are no lists, but stand first among those of their app."""
-    from loyalty.admin import reports, till
+    """The till, the live customers and the reports are no lists, but stand first among those of their app."""
+    from loyalty.admin import live, reports, till
 
     if app_label not in (None, "loyalty") or not request.user.is_authenticated:
         return apps
-    entries = [entry for entry in (till.menu_entry(request.user), reports.menu_entry(request)) if entry]
+    pages = (till.menu_entry(request), live.menu_entry(request), reports.menu_entry(request))
+    entries = [entry for entry in pages if entry]
     for app in apps:
         if app["app_label"] == "loyalty":
             app["models"] = [*entries, *app["models"]]

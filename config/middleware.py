@@ -27,6 +27,11 @@ PRIVATE_PATHS = (
     "/cards",
     "/qr",
     "/notifications",
+    "/login",
+    "/logout",
+    "/join",
+    "/sign-in",
+    "/business",
 )
 
 

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "crm",
     "notifications",
     "django.contrib.auth",
+    "django.contrib.humanize",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -199,6 +200,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # Two fields called `kind` that mean different things.
+    "ENUM_NAME_OVERRIDES": {
+        "CodeKindEnum": "loyalty.models.QrKey.Kind",
+        "KindEnum": "nominations.models.Category.Kind",
+    },
 }
 
 # --- Loops ---------------------------------------------------------------------------------------------------------
@@ -262,6 +268,9 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+# A mail server that hangs must not hold up the mails behind.
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"Laurel <no-reply@{urlsplit(PUBLIC_BASE_URL).hostname}>"
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 LOGGING = {
     "version": 1,

@@ -9,7 +9,10 @@ from drf_spectacular.views import SpectacularAPIView
 from config import health
 from config.docs import DocsView
 from config.errors import missing_route
+from loyalty.selectors import scope_of
+from loyalty.services.telling import CUSTOMER_TYPES
 from nominations import pages
+from notifications.api import urls as notifications
 
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.forbidden"
@@ -22,6 +25,7 @@ urlpatterns = [
     path("nominate/thanks", pages.thanks, name="nominate-thanks"),
     path("nominee/<slug:slug>", pages.nominee, name="nominee"),
     path("vote/confirm/<str:token>", pages.confirm, name="vote-confirm"),
+    path("", include("loyalty.pages.urls")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),
@@ -30,6 +34,7 @@ urlpatterns = [
     path("api/", include("crm.api.urls")),
     path("api/", include("nominations.api.urls")),
     path("api/", include("loyalty.api.urls")),
+    path("api/", include(notifications.urls(scope_of, CUSTOMER_TYPES))),
     path("api/", include("loops_sync.api.urls")),
     re_path(r"^api(?:/.*)?$", missing_route),
     re_path(r"^media/(?P<path>nominees/[\w.-]+)$", serve, {"document_root": settings.MEDIA_ROOT}, name="media"),

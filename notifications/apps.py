@@ -7,3 +7,7 @@ class NotificationsConfig(AppConfig):
     """Who was told what, who must answer what."""
 
     name = "notifications"
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        from notifications import receivers  # noqa: F401

@@ -4,6 +4,7 @@ Recipients are ids: who a customer or a business is, the apps above know.
 """
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
@@ -11,6 +12,7 @@ from django.db.models import Func, Q, QuerySet
 from django.utils import timezone
 
 LONGEST_TYPE = 40
+LONGEST_TRANSACTION = timedelta(minutes=1)
 
 
 class NotificationQuerySet(QuerySet["Notification"]):
@@ -176,8 +178,13 @@ class ChangeQuerySet(QuerySet["Change"]):
     """Changes, narrowed and in order."""
 
     def settled(self) -> "ChangeQuerySet":
-        """Those before which none can appear any more: whoever has read up to one has missed nothing."""
-        return self.filter(Q(tx__lt=OldestOpen()) | Q(tx=OwnTransaction()))
+        """Those before which none can appear any more: whoever has read up to one has missed nothing.
+
+        A transaction of any database of the server that stays open holds them up, but for a minute at most: none of
+        ours that notes a change takes so long.
+        """
+        waited_for = timezone.now() - LONGEST_TRANSACTION
+        return self.filter(Q(tx__lt=OldestOpen()) | Q(tx=OwnTransaction()) | Q(at__lt=waited_for))
 
     def after(self, tx: int, number: int) -> "ChangeQuerySet":
         """Those that follow a place in the feed, oldest first."""

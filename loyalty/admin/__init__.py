@@ -1,5 +1,5 @@
 """The points section of the staff site."""
 
-from loyalty.admin import cards, ledger, people, programs, proofs, reports, till
+from loyalty.admin import asked, cards, ledger, people, programs, proofs, reports, scans, till, told
 
-__all__ = ["cards", "ledger", "people", "programs", "proofs", "reports", "till"]
+__all__ = ["asked", "cards", "ledger", "people", "programs", "proofs", "reports", "scans", "till", "told"]

@@ -26,7 +26,7 @@ def enroll(site: AdminSite, request: HttpRequest) -> HttpResponse:
     form = EnrollForm(posted(request), initial={"phone": request.GET.get("phone")})
     if request.method == "POST" and program is not None and form.is_valid():
         try:
-            card, said = _enrolled(user_of(request), program, form.cleaned_data), f"Enrolled in {program}."
+            card, said = _enrolled(user_of(request), program, form.cleaned_data)
         except ValidationError as error:
             if not is_late(error):
                 add_errors(form, error)
@@ -35,7 +35,7 @@ def enroll(site: AdminSite, request: HttpRequest) -> HttpResponse:
             card = LoyaltyCard.objects.get(enrollment__program=program, enrollment__customer__phone=phone)
             said = f"Enrolled in {program} already."
         messages.success(request, said)
-        return HttpResponseRedirect(address_of(move, card))
+        return HttpResponseRedirect(address_of(move, card) if card else request.get_full_path())
     return _form(site, request, move, business, program, form)
 
 
@@ -61,11 +61,15 @@ def _default_program(business: Business) -> Program | None:
     return business.programs.filter(is_default=True).first()
 
 
-def _enrolled(user: User, program: Program, entered: dict[str, Any]) -> LoyaltyCard:
-    """Customer, enrolment, card and log entry in one transaction. Raises ValidationError."""
+def _enrolled(user: User, program: Program, entered: dict[str, Any]) -> tuple[LoyaltyCard | None, str]:
+    """The card, or none while the customer has to answer; and what to say. Raises ValidationError."""
     with transaction.atomic():
         customer = services.find_or_add_customer(entered["phone"], business=program.business, name=entered["name"])
-        enrollment = services.enroll_customer(customer, program, by=user, source=Enrollment.Source.TILL)
+        source = Enrollment.Source.TILL
+        enrollment, request = services.request_enrollment(customer, program, by=user, source=source)
+        if request is not None:
+            said = f"Invited to {program}. The customer has a login and answers there, within seven days."
+            return None, said
         card = LoyaltyCard.objects.get(enrollment=enrollment)
         log(user, card, f"Enrolled in {program} at the till; the customer agreed.")
-    return card
+    return card, f"Enrolled in {program}."

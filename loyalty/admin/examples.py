@@ -5,13 +5,14 @@ from copy import copy
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Any
+from uuid import uuid4
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from loyalty import selectors
 from loyalty.models import Enrollment, LoyaltyCard, Program, rules
-from loyalty.selectors import Account, explain_earning, money, points_in_words
+from loyalty.selectors import Account, Sides, explain_earning, money, points_in_words
 from loyalty.services.ledger import snapshot
 from loyalty.services.redeeming import check_redemption
 
@@ -105,7 +106,8 @@ def _redemption_example(program: Program, points: int, currency: str) -> Redempt
     discount = rules.discount_for(points, program.point_value)
     refusal, smallest = "", smallest_order(discount, program.max_redeem_percent)
     card = LoyaltyCard(points_balance=points)
-    account = Account(card, program, Enrollment.Status.ACTIVE, currency, {}, [], timezone.now())
+    sides = Sides(uuid4(), "", "")
+    account = Account(card, program, Enrollment.Status.ACTIVE, currency, sides, {}, [], timezone.now())
     try:
         check_redemption(account, points)
     except ValidationError as error:

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 
-from crm.models import Business, Membership, User
+from crm.admin.tenancy import roles_of
+from crm.models import Business, User
 from loyalty import selectors
 from loyalty.admin.desk import Desk, phone_for_display
 from loyalty.admin.enrolling import enroll, offer_to_enroll
@@ -52,9 +52,10 @@ def _turned_away(request: HttpRequest, move: Move) -> HttpResponse | None:
     return HttpResponseRedirect(reverse("admin:index"))
 
 
-def menu_entry(user: User | AnonymousUser) -> dict[str, Any] | None:
+def menu_entry(request: HttpRequest) -> dict[str, Any] | None:
     """The till in the admin's list of lists, for those who may use it."""
-    if not isinstance(user, User) or not (user.acts_for_all(TILL) or Membership.objects.filter(user=user).exists()):
+    user = request.user
+    if not (user.is_authenticated and (user.acts_for_all(TILL) or roles_of(request))):
         return None
     return {"name": "Till", "object_name": "Till", "admin_url": reverse("admin:loyalty_redeem"), "view_only": True}
 

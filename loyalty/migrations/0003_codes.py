@@ -41,8 +41,8 @@ class Migration(migrations.Migration):
             name='CustomerInteraction',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('scanned', 'Scanned'), ('asked', 'Asked to join or to agree'), ('joined', 'Joined'), ('declined', 'Declined'), ('earned', 'Earned'), ('redeemed', 'Redeemed'), ('corrected', 'Corrected')], max_length=10)),
-                ('reference_id', models.UUIDField(help_text='The scan, enrolment, hold or ledger row.')),
+                ('kind', models.CharField(choices=[('scanned', 'Scanned'), ('asked', 'Asked to join or to agree'), ('joined', 'Joined'), ('declined', 'Declined')], max_length=10)),
+                ('reference_id', models.UUIDField(help_text='The scan, enrolment or hold.')),
                 ('data', models.JSONField(default=dict)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('business', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crm.business')),

@@ -141,14 +141,11 @@ class CustomerInteraction(models.Model):
         ASKED = "asked", "Asked to join or to agree"
         JOINED = "joined"
         DECLINED = "declined"
-        EARNED = "earned"
-        REDEEMED = "redeemed"
-        CORRECTED = "corrected"
 
     business = models.ForeignKey(Business, on_delete=models.PROTECT, related_name="+")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="interactions")
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    reference_id = models.UUIDField(help_text="The scan, enrolment, hold or ledger row.")
+    reference_id = models.UUIDField(help_text="The scan, enrolment or hold.")
     data: Any = models.JSONField(default=dict)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -165,7 +162,7 @@ class CustomerInteraction(models.Model):
 
 
 class SignInLink(models.Model):
-    """A link that was asked for: it signs one person in, once, within minutes. The token itself is only in the mail."""
+    """A link that was asked for: it signs one person in, once, within minutes. The token is only in the mail."""
 
     class Purpose(models.TextChoices):
         """Somebody known, or somebody who joins."""

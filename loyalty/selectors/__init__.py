@@ -1,6 +1,6 @@
 """What pages, API and admin read of the points programs."""
 
-from loyalty.selectors.accounts import Account, account_of
+from loyalty.selectors.accounts import Account, Sides, account_of, sides_of
 from loyalty.selectors.cards import (
     STATEMENT_DAYS,
     Statement,
@@ -12,6 +12,17 @@ from loyalty.selectors.cards import (
     search_cards,
     statement_of,
 )
+from loyalty.selectors.customers import (
+    ORDERINGS,
+    Totals,
+    changed_customers,
+    customers_of,
+    gone_from,
+    in_order,
+    interactions_of,
+    place_of,
+    totals_of,
+)
 from loyalty.selectors.reports import (
     Bucket,
     Liability,
@@ -22,29 +33,49 @@ from loyalty.selectors.reports import (
     movements,
     outstanding,
 )
+from loyalty.selectors.scans import TOLD, ScanDay, ScanFigures, accounts_at, masked_name, scan_figures
+from loyalty.selectors.scope import scope_of
 from loyalty.selectors.words import explain_earning, money, points_in_words
 
 __all__ = [
+    "ORDERINGS",
     "STATEMENT_DAYS",
     "Account",
     "Bucket",
     "Liability",
     "Movements",
+    "ScanDay",
+    "ScanFigures",
+    "Sides",
     "Statement",
+    "TOLD",
+    "Totals",
     "account_of",
+    "accounts_at",
     "cards_changing_tier",
     "cards_of",
+    "changed_customers",
     "customer_dashboard",
+    "customers_of",
     "explain_earning",
     "find_card",
+    "gone_from",
     "id_or_number",
+    "in_order",
+    "interactions_of",
     "liabilities",
+    "masked_name",
     "money",
     "moved_since",
     "movements",
     "outstanding",
     "phone_of",
+    "place_of",
     "points_in_words",
+    "scan_figures",
+    "scope_of",
     "search_cards",
+    "sides_of",
     "statement_of",
+    "totals_of",
 ]

@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Model
@@ -33,6 +34,15 @@ class Settlement:
     expired: rules.Takings
 
 
+@dataclass(frozen=True)
+class Sides:
+    """Whose card it is and where: as much as is told of a movement."""
+
+    customer: UUID
+    email: str
+    business: str
+
+
 @dataclass
 class Account:
     """A card with its program, its unspent lots in spending order, and its open holds. Sums are those of `card`."""
@@ -41,6 +51,7 @@ class Account:
     program: Program
     status: str
     currency: str
+    sides: Sides
     lots: dict[int, rules.Lot]
     holds: list[PointsHold]
     now: datetime
@@ -73,17 +84,23 @@ class Account:
 
 def account_of(card: LoyaltyCard) -> Account:
     """The card as it stands now. Reads only; `card` itself stays as it is, and needs its program (`complete()`)."""
-    program = card.enrollment.program
-    account = read_account(copy(card), program, card.enrollment.status, program.business.currency)
+    program, status = card.enrollment.program, card.enrollment.status
+    account = read_account(copy(card), program, status, program.business.currency, sides_of(card))
     settle(account)
     return account
 
 
-def read_account(card: LoyaltyCard, program: Program, status: str, currency: str) -> Account:
+def sides_of(card: LoyaltyCard) -> Sides:
+    """Of a card that is `complete()`."""
+    customer = card.enrollment.customer
+    return Sides(customer.pk, customer.email, card.enrollment.program.business.name)
+
+
+def read_account(card: LoyaltyCard, program: Program, status: str, currency: str, sides: Sides) -> Account:
     """The card as it is booked."""
     lots = read_lots(PointsLot.objects.raw(UNSPENT_LOTS, [_id(card)])) if card.points_balance else {}
     holds = list(PointsHold.objects.open().filter(card=card).order_by("created_at")) if card.points_held else []
-    return Account(card, program, status, currency, lots, holds, timezone.now())
+    return Account(card, program, status, currency, sides, lots, holds, timezone.now())
 
 
 def read_lots(rows: Iterable[PointsLot]) -> dict[int, rules.Lot]:

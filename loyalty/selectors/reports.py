@@ -22,11 +22,13 @@ LOOK_ABOVE_SHARE = Decimal("0.25")
 LOOK_ABOVE_ONE_CARD = Decimal("0.5")
 
 EARNED, ADJUSTED = Q(operation_type=Operation.EARN), Q(operation_type=Operation.ADJUST)
-BY_HAND = Q(EARNED, has_order=False) | Q(ADJUSTED, points_delta__gt=0)
+# What a scan brings the program gives, not whoever holds the scanner.
+AWARDED = Q(EARNED, ~Q(transaction_reference__startswith="scan:"), has_order=False)
+BY_HAND = AWARDED | Q(ADJUSTED, points_delta__gt=0)
 SUMS = {
     "orders": Count("pk", filter=Q(EARNED, has_order=True)),
     "order_points": Sum("points_amount", filter=Q(EARNED, has_order=True), default=0),
-    "awarded": Sum("points_amount", filter=Q(EARNED, has_order=False), default=0),
+    "awarded": Sum("points_amount", filter=AWARDED, default=0),
     "redeemed": Sum("points_amount", filter=Q(operation_type=Operation.REDEEM), default=0),
     "adjusted_up": Sum("points_amount", filter=Q(ADJUSTED, points_delta__gt=0), default=0),
     "adjusted_down": Sum("points_amount", filter=Q(ADJUSTED, points_delta__lt=0), default=0),

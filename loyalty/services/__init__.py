@@ -1,9 +1,27 @@
 """Everything that writes to the points programs."""
 
+from loyalty.services.asking import (
+    ask_to_deduct,
+    close_request,
+    deduction_request,
+    join_program,
+    request_enrollment,
+)
+from loyalty.services.codes import (
+    CodeRefused,
+    ShownCode,
+    customer_of_code,
+    forget_old_uses,
+    key_of,
+    make_keys,
+    refusals_logged,
+    revoke_codes,
+    show_code,
+    take_code,
+)
 from loyalty.services.correcting import (
     Reversal,
     adjust_points,
-    ask_to_deduct,
     asks_first,
     preview_reversal,
     reverse_transaction,
@@ -23,36 +41,56 @@ from loyalty.services.redeeming import (
     redemption_of,
     release_hold,
 )
-from loyalty.services.upkeep import settle_due
+from loyalty.services.scanning import scan_code, scan_under
+from loyalty.services.telling import note_customer
+from loyalty.services.upkeep import settle_due, warn_of_expiry
 
 __all__ = [
     "Booking",
+    "CodeRefused",
     "Earning",
     "Redemption",
     "Instruction",
     "Reversal",
+    "ShownCode",
     "add_program",
     "adjust_points",
     "ask_to_deduct",
     "asks_first",
     "capture_hold",
+    "close_request",
+    "customer_of_code",
+    "deduction_request",
+    "join_program",
+    "request_enrollment",
     "change_program",
     "earn_points",
     "earning_of",
     "enroll_customer",
     "find_or_add_customer",
+    "forget_old_uses",
     "hold_points",
+    "key_of",
+    "make_keys",
+    "note_customer",
     "most_redeemable",
     "preview_earning",
     "preview_redemption",
     "preview_reversal",
     "redeem_points",
     "redemption_of",
+    "refusals_logged",
     "release_hold",
     "reverse_transaction",
+    "revoke_codes",
     "run_proof",
     "save_program",
+    "scan_code",
+    "scan_under",
     "settle_due",
+    "show_code",
     "start_proof",
+    "take_code",
     "verify_ledger",
+    "warn_of_expiry",
 ]

@@ -1,7 +1,6 @@
 """How staff correct points: adjustments and reversals."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Sum
 
 from crm.models import User
-from loyalty.models import LoyaltyCard, PointsHold, PointsLot, PointsTransaction, rules
+from loyalty.models import LoyaltyCard, PointsLot, PointsTransaction, rules
 from loyalty.selectors.accounts import Account, account_of
 from loyalty.selectors.words import money, points_in_words
 from loyalty.services.earning import check_enrolled, check_limits, check_positive
@@ -26,9 +25,8 @@ from loyalty.services.ledger import (
     take_back,
     take_points,
 )
-from loyalty.services.redeeming import check_available, hold_points
+from loyalty.services.redeeming import check_available
 
-ASK_FOR = timedelta(days=7)
 # What staff need, who then adjust in any business.
 ADJUST = "loyalty.adjust_points"
 
@@ -73,15 +71,6 @@ def adjust_points(card: LoyaltyCard, instruction: Instruction, *, points: int, r
 def asks_first(card: LoyaltyCard, *, points: int, by: User) -> bool:
     """Whether the customer decides: a business takes points away, and its program wants that. Staff do not ask."""
     return points < 0 and card.enrollment.program.deduction_needs_approval and not by.acts_for_all(ADJUST)
-
-
-def ask_to_deduct(card: LoyaltyCard, *, points: int, reason: str, by: User) -> PointsHold:
-    """Hold the points that a business wants to take away, for seven days in which the customer may answer.
-
-    Raises ValidationError as `adjust_points`.
-    """
-    deduction = PointsHold.Purpose.DEDUCTION
-    return hold_points(card, points=points, by=by, purpose=deduction, lasts=ASK_FOR, reason=check_reason(reason))
 
 
 def reverse_transaction(

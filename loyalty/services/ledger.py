@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from crm.models import User
 from loyalty.models import LoyaltyCard, PointsHold, PointsLot, PointsTransaction, Program, rules
 from loyalty.selectors.accounts import Account, read_account, read_lots, settle
-from loyalty.services import statements
+from loyalty.services import statements, telling
 
 Operation = PointsTransaction.Operation
 T = TypeVar("T")
@@ -90,7 +90,7 @@ def settle_and_book(account: Account) -> None:
         write(account, Operation.EXPIRE, -rules.total(settlement.expired), Instruction(), takings=settlement.expired)
         return
     if settlement.lapsed:
-        statements.update_card(account.card)
+        save_card(account)
 
 
 def close_hold(account: Account, hold: PointsHold, status: str, row: PointsTransaction | None = None) -> None:
@@ -220,8 +220,15 @@ def write(
     )
     statements.insert_row(row)
     save_lots(account, takings or [])
-    statements.update_card(card)
+    save_card(account)
+    telling.tell_moved(account, row)
     return row
+
+
+def save_card(account: Account) -> None:
+    """The card's sums as they are in memory; whoever looks at them learns of it."""
+    statements.update_card(account.card)
+    telling.note_card(account)
 
 
 def snapshot(program: Program, tier: rules.Tier) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from crm.models import User
 from loyalty.models import LoyaltyCard, PointsHold, PointsTransaction, rules
 from loyalty.selectors.accounts import Account, account_of, let_go
 from loyalty.selectors.words import money, points_in_words
-from loyalty.services import statements
 from loyalty.services.earning import check_enrolled, check_open, check_positive
 from loyalty.services.ledger import (
     Booking,
@@ -21,14 +20,18 @@ from loyalty.services.ledger import (
     find_repeat,
     lock_account,
     once,
+    save_card,
     save_lots,
     settle_and_book,
     take_from_lots,
     take_points,
     write,
 )
+from notifications.services import withdraw_request
 
 HOLD_FOR = timedelta(minutes=15)
+# What a customer is asked about a hold is known by this.
+DEDUCTION_REQUEST = "points_deduction"
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def hold_points(
             check_available(account, check_positive(points))
         takings = _set_aside(account, points)
         save_lots(account, takings)
-        statements.update_card(account.card)
+        save_card(account)
         return PointsHold.objects.create(
             card=account.card,
             purpose=purpose,
@@ -246,15 +249,17 @@ def _capture(account: Account, hold: PointsHold, points: int, instruction: Instr
 
 
 def release_hold(hold: PointsHold) -> PointsHold:
-    """Give back what is held. Raises ValidationError: `hold_closed`, `expired`."""
+    """Give back what is held; a question about it is withdrawn. Raises ValidationError: `hold_closed`, `expired`."""
 
     def effect() -> PointsHold:
+        if hold.purpose == PointsHold.Purpose.DEDUCTION:
+            withdraw_request(DEDUCTION_REQUEST, hold.pk)
         account = lock_account(hold.card)
         found = _open_hold(account, hold)
         let_go(account, found.takings)
         account.holds.remove(found)
         close_hold(account, found, PointsHold.Status.RELEASED)
-        statements.update_card(account.card)
+        save_card(account)
         settle_and_book(account)
         return found
 

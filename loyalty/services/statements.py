@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection, models
 
 from loyalty.models import LoyaltyCard, PointsTransaction, Program, rules
-from loyalty.selectors.accounts import columns
+from loyalty.selectors.accounts import Sides, columns
 
 LEDGER_FIELDS: Any = PointsTransaction._meta.concrete_fields
 SUMS = [
@@ -20,8 +20,10 @@ UUIDS = models.UUIDField()
 # Names of tables and columns only.
 LOCK_CARD = f"SELECT {columns(LoyaltyCard, 'card')} FROM loyalty_loyaltycard card WHERE card.id = %s"  # noqa: S608
 READ_PROGRAM = f"""
-SELECT {columns(Program, "program")}, enrollment.status AS enrollment_status, business.currency AS currency
+SELECT {columns(Program, "program")}, enrollment.status AS enrollment_status, business.currency AS currency,
+       business.name AS business_name, customer.id AS customer, customer.email AS email
 FROM loyalty_enrollment enrollment
+JOIN loyalty_customer customer ON customer.id = enrollment.customer_id
 JOIN loyalty_program program ON program.id = enrollment.program_id
 JOIN crm_business business ON business.id = program.business_id
 WHERE enrollment.id = %s
@@ -46,10 +48,12 @@ def lock_card(pk: UUID) -> LoyaltyCard:
     raise LoyaltyCard.DoesNotExist
 
 
-def read_program(enrollment: UUID) -> tuple[Program, str, str]:
-    """The program of an enrolment, with the enrolment's status and the business's currency."""
-    program: Any = Program.objects.raw(READ_PROGRAM, [_id(enrollment)])[0]
-    return program, program.enrollment_status, program.currency
+def read_program(enrollment: UUID) -> tuple[Program, str, str, Sides]:
+    """The program of an enrolment, with the enrolment's status, the business's currency, and who the two are."""
+    found: Any = Program.objects.raw(READ_PROGRAM, [_id(enrollment)])[0]
+    # SQLite knows no ids, and gives their text.
+    sides = Sides(UUID(str(found.customer)), found.email, found.business_name)
+    return found, found.enrollment_status, found.currency, sides
 
 
 def find_key(business: UUID, key: str) -> PointsTransaction | None:

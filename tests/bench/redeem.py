@@ -17,14 +17,15 @@ from django.db import connection
 
 from loyalty import services
 from loyalty.models import LoyaltyCard, PointsLot, PointsTransaction
+from notifications.models import Notification
 from tests import builders
 from tests.bench.table import Row
 
 CARDS, LOTS, BLOCKS = 200, 3, 12
 ORDER = Decimal("25.50")
-CARD, LOT, ROW = (
+CARD, LOT, ROW, TOLD = (
     [str(field.column) for field in model._meta.concrete_fields]
-    for model in (LoyaltyCard, PointsLot, PointsTransaction)
+    for model in (LoyaltyCard, PointsLot, PointsTransaction, Notification)
 )
 _keys = count(1)
 
@@ -88,9 +89,12 @@ class ByHand:
         with connection.execute_wrapper(record):
             redeem(card)
         # As many as a redemption takes: were it another number, the two sides would not do the same.
-        self.lock, self.program, self.lots, self.key, self.insert, self.update_lot, self.update_card = recorded
+        self.lock, self.program, self.lots, self.key, self.insert, self.update_lot, self.update_card, *told = recorded
+        self.change, self.wishes, self.tell, again = told
+        assert again == self.change
         row = PointsTransaction.objects.filter(card=card).latest("seq")
         self.business, self.details = row.business_id, row.operation_details
+        self.told = Notification.objects.get(reference_id=row.pk)
 
     def redeem(self, card: LoyaltyCard) -> None:
         """The same as the service, for one point of a lot that has more."""
@@ -111,6 +115,24 @@ class ByHand:
             cursor.execute(self.insert, [row.get(column) for column in ROW])
             cursor.execute(self.update_lot, [lot[column] for column in set_by(self.update_lot)])
             cursor.execute(self.update_card, [sums[column] for column in set_by(self.update_card)])
+            customer = self.told.customer_id
+            cursor.execute(self.change, [customer, self.business, "card", card.pk, "updated", now])
+            cursor.execute(self.wishes, [customer]).fetchone()
+            told = self.notification(row["id"], sums["points_balance"], now)
+            cursor.execute(self.tell, [told[column] for column in TOLD])
+            cursor.execute(self.change, [customer, None, "notification", told["id"], "created", now])
+
+    def notification(self, row: Any, balance: int, now: datetime) -> dict[str, Any]:
+        """What the customer is told of it."""
+        values = {column: getattr(self.told, column) for column in TOLD}
+        return values | {
+            "id": uuid4(),
+            "message": f"Your balance is {balance:,} points.",
+            "data": json.dumps(self.told.data | {"balance": balance}),
+            "reference_id": row,
+            "dedupe_key": f"points_redeemed:{row}",
+            "created_at": now,
+        }
 
     def row(self, card: LoyaltyCard, sums: dict[str, Any], now: datetime) -> dict[str, Any]:
         """The ledger row of one point."""

@@ -9,8 +9,9 @@ from django.test import Client
 
 from config.management.commands.demo import LOGINS, PASSWORD
 from crm.models import User
-from loyalty.models import LoyaltyCard, PointsHold, PointsTransaction, Program
+from loyalty.models import Customer, LoyaltyCard, PointsHold, PointsTransaction, Program
 from loyalty.services import change_program, verify_ledger
+from notifications.models import ApprovalRequest
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +26,7 @@ def test_demo_has_a_points_program_with_believable_cards(capsys: pytest.CaptureF
     call_command("demo")
     printed = capsys.readouterr().out
     assert [login for login in LOGINS if login not in printed] == []
-    program = Program.objects.get()
+    program = Program.objects.get(is_default=True)
     assert (program.name, program.welcome_points, program.expiry_days) == ("Harbour Points", 50, 365)
     assert program.rewards.count() == 3
     assert LoyaltyCard.objects.count() == 12
@@ -42,14 +43,22 @@ def test_demo_again_adds_only_what_is_missing() -> None:
     before = counts()
     call_command("demo", verbosity=0)
     assert counts() == before
-    change_program(Program.objects.get(), is_active=False, name="Renamed")
+    change_program(Program.objects.get(is_default=True), is_active=False, name="Renamed")
     User.objects.filter(email="cashier@laurel.test").update(first_name="Mine")
     call_command("demo", verbosity=0)
     assert counts() == before
     assert User.objects.get(email="cashier@laurel.test").first_name == "Mine"
 
 
-@pytest.mark.parametrize("login", LOGINS)
+def test_demo_customer_has_an_invitation_to_answer() -> None:
+    call_command("demo", verbosity=0)
+    asked = ApprovalRequest.objects.get()
+    customer = Customer.objects.get(user__email="customer@laurel.test")
+    assert (asked.kind, asked.status, asked.customer_id) == ("enrollment", "pending", customer.pk)
+    assert (customer.phone, customer.email) == ("+447306506797", "customer@laurel.test")
+
+
+@pytest.mark.parametrize("login", [login for login in LOGINS if not login.startswith("customer")])
 def test_demo_logins_may_enter(login: str) -> None:
     call_command("demo", verbosity=0)
     client = Client()

@@ -11,6 +11,7 @@ from loyalty.models import LoyaltyCard
 from loyalty.services import hold_points
 from tests import builders
 from tests.door import get, said, send
+from tests.notifications.people import told
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -41,6 +42,7 @@ INCOMPLETE, CLOCK_ONLY = NOT_HERE.replace("405", "400"), NOT_HERE.replace("405",
 LOGIN, LOGIN_INCOMPLETE, LOGIN_NOT_HERE = (" ".join(["401"] + [code] * 7) for code in ("200", "400", "405"))
 AT_THE_TILL, IN_THE_OFFICE = "401 404 403 200 200 200 200 403", "401 404 403 400 400 403 400 403"
 OWN_CARD = "401 404 403 200 200 200 200 200"
+FOR_CUSTOMERS = "401 403 403 403 403 403 403 200"
 
 # Of a business: whoever belongs to none sees none, and staff must name one. None of these ids is one of a lead or run.
 UNNAMED, FOREIGN = "401 403 403 400 400 200 200 403", "401 404 403 404 404 404 404 404"
@@ -58,6 +60,7 @@ TABLE: dict[str, dict[str, str]] = {
     "api/schema": PUBLIC_READ,
     "api/docs": PUBLIC_READ,
     "api/auth/login": {"POST": INCOMPLETE, "OPTIONS": OPEN, "*": NOT_HERE},
+    "api/auth/link": {"POST": INCOMPLETE, "OPTIONS": OPEN, "*": NOT_HERE},
     "api/auth/logout": FOR_LOGINS | {"POST": LOGIN.replace("200", "204")},
     "api/season": PUBLIC_READ,
     "api/categories": PUBLIC_READ,
@@ -89,7 +92,18 @@ TABLE: dict[str, dict[str, str]] = {
     "api/loyalty/cards/<str:id>/statement.csv": CARD_READ,
     "api/loyalty/programs": PUBLIC_READ | {"POST": LOGIN_INCOMPLETE, "*": LOGIN_NOT_HERE},
     "api/loyalty/programs/<uuid:id>": PUBLIC_READ | {"PATCH": "401 404 403 200 200 403 200 404", "*": LOGIN_NOT_HERE},
+    "api/admin/customers": MEMBERS_LIST,
     "api/enrollments": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
+    "api/notifications": FOR_LOGINS | {"GET": LOGIN, "HEAD": LOGIN},
+    "api/notifications/read-all": FOR_LOGINS | {"POST": LOGIN},
+    "api/notifications/<uuid:id>/read": FOR_LOGINS | {"POST": "401 404 404 404 404 404 404 200"},
+    "api/notifications/<uuid:id>/respond": FOR_LOGINS | {"POST": "401 404 404 404 404 404 404 400"},
+    "api/notifications/preferences": FOR_LOGINS
+    | dict.fromkeys(("GET", "HEAD", "PUT"), "401 403 403 403 403 403 403 200"),
+    "api/changes": FOR_LOGINS | {"GET": LOGIN, "HEAD": LOGIN},
+    "api/qr/me": FOR_LOGINS | dict.fromkeys(("GET", "HEAD"), FOR_CUSTOMERS),
+    "api/qr/revoke": FOR_LOGINS | {"POST": FOR_CUSTOMERS.replace("200", "400")},
+    "api/qr/scan": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
     "api/sync/loops/run": STAFF_READ | {"POST": CLOCK_ONLY},
     "api/crm/session-token": FOR_LOGINS | {"POST": UNNAMED.replace("200", "502")},
     "api/crm/connect": FOR_LOGINS | {"POST": LOGIN_INCOMPLETE},
@@ -129,6 +143,8 @@ def path_of(route: str) -> str:
         return points_path(f"/{route}")
     if route == "api/podium":
         return f"/{route}?category={builders.category().slug}"
+    if "/notifications/<" in route:
+        return f"/{route}".replace("<uuid:id>", str(told("Hello", customer=builders.customer(PHONE).pk).pk))
     if "<uuid:id>" in route:
         return f"/{route}".replace("<uuid:id>", str(builders.submitted().pk))
     return f"/{route}".replace("<slug:slug>", str(builders.approved().nominee.slug) if "<" in route else "")

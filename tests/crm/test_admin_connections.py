@@ -261,7 +261,7 @@ def test_list_needs_the_same_queries_for_any_number(
     for business in businesses:
         builders.connection(business)
     client = builders.logged_in(builders.member("owner", *businesses))
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         assert client.get(LIST).status_code == 200
 
 
@@ -273,7 +273,7 @@ def test_page_needs_the_same_queries_for_any_number_of_runs(
     for _ in range(rows):
         read(connection)
     client = by("owner", here)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         client.get(page(connection))
     with django_assert_num_queries(7):
         client.get(page(connection, "progress"))

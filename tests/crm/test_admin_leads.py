@@ -470,6 +470,6 @@ def test_pages_need_the_same_queries_for_any_number(
         run.outcomes.create(bucket="updated", crm_id="0", lead=leads[0], changes={"company": ["", "Acme"]})
         services.runs.fail_run(run, "x", code="died")
     client = by("owner", here)
-    for address, queries in ((LIST, 17), (THREADS, 10), (page(leads[0]), 12)):
+    for address, queries in ((LIST, 16), (THREADS, 9), (page(leads[0]), 11)):
         with django_assert_num_queries(queries):
             assert client.get(address).status_code == 200

@@ -191,9 +191,9 @@ def test_lists_need_the_same_queries_for_any_number(
     for number in range(count):
         SyncOutcome.objects.create(run=runs[0], bucket="updated", crm_id=f"x{number}", lead=builders.lead(here))
     client = by("owner", here)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         client.get(RUNS)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         client.get(f"{OUTCOMES}?run={runs[0].pk}")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         client.get(f"{RUNS}{runs[0].pk}/change/")

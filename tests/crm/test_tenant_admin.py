@@ -111,5 +111,5 @@ def test_roles_are_asked_once_however_many_lists_and_businesses(
         builders.program(business)
     client = logged_in(builders.member("manager", *businesses))
     client.get(LIST)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         client.get(LIST)

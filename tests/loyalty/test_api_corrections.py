@@ -12,6 +12,7 @@ from crm.models import IdempotencyKey, User
 from loyalty import services
 from loyalty.models import LoyaltyCard, PointsHold, PointsTransaction
 from loyalty.services import Instruction
+from notifications.models import ApprovalRequest
 from tests import builders
 from tests.door import post, refusal, said
 
@@ -56,7 +57,9 @@ def test_business_that_takes_points_away_asks_first(manager: User) -> None:
     card = builders.card(100)
     status, answer = said(post(ADJUST, adjustment(card, -30), by=manager))
     hold = PointsHold.objects.get()
-    assert (status, answer) == (202, {"hold": str(hold.pk), "approval": None})
+    asked = ApprovalRequest.objects.get()
+    assert (status, answer) == (202, {"hold": str(hold.pk), "approval": str(asked.pk)})
+    assert (asked.kind, asked.reference_id, asked.expires_at) == ("points_deduction", hold.pk, hold.expires_at)
     assert (hold.purpose, hold.points, hold.reason, hold.by) == ("deduction", 30, "Cold soup", manager)
     assert hold.expires_at - hold.created_at == timedelta(days=7)
     assert (sums(card), last(card).operation_type) == ((100, 30, 0), "earn_points")

@@ -11,7 +11,15 @@ from django.db.models import F, ProtectedError, UniqueConstraint
 from django.db.utils import DatabaseError
 
 from loyalty import services
-from loyalty.models import LedgerProof, LoyaltyCard, PointsTransaction, RewardTier
+from loyalty.models import (
+    LedgerProof,
+    LoyaltyCard,
+    PointsTransaction,
+    QrScan,
+    QrUse,
+    RewardTier,
+    SignInLink,
+)
 from loyalty.services import Instruction
 from tests import builders
 from tests.loyalty.test_ledger import adjust, earn, redeem, rows
@@ -68,6 +76,12 @@ UPDATES = [
         f"loyalty_pointshold SET status = 'captured', closed_at = created_at, transaction_id = {FIRST_ROW}",
     ),
     ("proof_state", "loyalty_ledgerproof SET state = 'guessed'"),
+    ("qr_key_one_good", "loyalty_qrkey SET kind = 'printed'"),
+    ("qr_key_kind", "loyalty_qrkey SET kind = 'tattoo'"),
+    ("loyalty_qrkey_handle", "loyalty_qrkey SET handle = 'same'"),
+    ("qr_code_used_once", "loyalty_qruse SET digest = 'same'"),
+    ("scan_outcome", "loyalty_qrscan SET outcome = 'lost'"),
+    ("loyalty_signinlink_token_hash", "loyalty_signinlink SET token_hash = 'same'"),
 ]
 INSERTS: list[tuple[str, dict[str, str]]] = [
     ("ledger_seq_once", {"seq": "1"}),
@@ -116,6 +130,10 @@ def card(db: None) -> LoyaltyCard:
     LedgerProof.objects.create()
     builders.card(10, of=program, by=builders.customer(user=builders.superuser()))
     card = builders.card(of=program)
+    for digest in ("one", "two"):
+        QrUse.objects.create(business=program.business, purpose="scan", digest=digest)
+        SignInLink.objects.create(purpose="sign_in", email="ada@example.org")
+    QrScan.objects.create(business=program.business, purpose="scan", outcome="unknown")
     earn(card, "100", instruction=Instruction(key="k", reference="order-1"))
     redeem(card, 10)
     adjust(card, 5)

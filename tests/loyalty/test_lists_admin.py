@@ -116,7 +116,7 @@ def test_ledger_needs_the_same_queries_for_any_number_of_rows(
 ) -> None:
     for _ in range(many):
         busy_card()
-    for user, count in ((builders.superuser(), 8), (builders.member("cashier", builders.business()), 12)):
+    for user, count in ((builders.superuser(), 8), (builders.member("cashier", builders.business()), 11)):
         client = logged_in(user)
         client.get(f"{ADMIN}pointstransaction/")
         with django_assert_num_queries(count):

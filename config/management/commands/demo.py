@@ -28,7 +28,9 @@ LOGINS = {
     "editor@laurel.test": "staff, nominations only",
     "manager@laurel.test": "manager of the Harbour Café",
     "cashier@laurel.test": "cashier of the Harbour Café",
+    "customer@laurel.test": "customer with points and an invitation",
 }
+CUSTOMER = ("07306 506797", "customer@laurel.test")
 CATEGORIES = [
     ("Staffing", "best-staffing-leader", "Best Staffing Leader", "person"),
     ("Staffing", "best-recruiter", "Best Recruiter", "person"),
@@ -192,6 +194,20 @@ def make_points() -> None:
             card = points.enroll_customer(customer, program, by=cashier, source=Enrollment.Source.TILL).card
             make_history(card, f"HC-{1000 + 10 * number}", orders, redeemed, cashier)
             make_corrections(card, name, manager)
+    make_customer(business, cashier)
+
+
+def make_customer(business: Business, cashier: User) -> None:
+    """The login of a customer, whom another program has invited; they have not answered yet."""
+    phone, email = CUSTOMER
+    customer = points.find_or_add_customer(phone, business=business)
+    if customer.user is not None or User.objects.filter(email=email).exists():
+        return
+    customer.user, customer.email = make_login(email, customer.first_name, customer.last_name), email
+    customer.save()
+    club = business.programs.filter(name="Breakfast Club").first()
+    club = club or points.add_program(business, name="Breakfast Club", welcome_points=25, is_default=False)
+    points.request_enrollment(customer, club, by=cashier, source=Enrollment.Source.TILL)
 
 
 def make_history(card: LoyaltyCard, order: str, totals: list[str], redeemed: int, by: User) -> None:

@@ -13,6 +13,15 @@ from loyalty.api.serializers.cards import (
     StatementSerializer,
     display_phone,
 )
+from loyalty.api.serializers.codes import (
+    RevokeCodesSerializer,
+    RevokedSerializer,
+    ScannedSerializer,
+    ScanSerializer,
+    ShowCodeQuerySerializer,
+    ShownCodeSerializer,
+)
+from loyalty.api.serializers.customers import CustomerRowSerializer, CustomersQuerySerializer, CustomersSerializer
 from loyalty.api.serializers.points import (
     AdjustedSerializer,
     AdjustSerializer,
@@ -35,6 +44,7 @@ from loyalty.api.serializers.programs import (
     ProgramSerializer,
     PublicProgramSerializer,
 )
+from loyalty.api.serializers.signing import LinkAskedSerializer, LinkSerializer
 
 __all__ = [
     "AdjustSerializer",
@@ -43,6 +53,9 @@ __all__ = [
     "CaptureSerializer",
     "CardSerializer",
     "CardsQuerySerializer",
+    "CustomerRowSerializer",
+    "CustomersQuerySerializer",
+    "CustomersSerializer",
     "EarnSerializer",
     "EarnedSerializer",
     "EnrollSerializer",
@@ -51,6 +64,8 @@ __all__ = [
     "HoldInSerializer",
     "HoldSerializer",
     "LineSerializer",
+    "LinkAskedSerializer",
+    "LinkSerializer",
     "LookupQuerySerializer",
     "NewProgramSerializer",
     "NotFoundSerializer",
@@ -63,6 +78,12 @@ __all__ = [
     "ReleaseSerializer",
     "ReverseSerializer",
     "ReversedSerializer",
+    "RevokeCodesSerializer",
+    "RevokedSerializer",
+    "ScanSerializer",
+    "ScannedSerializer",
+    "ShowCodeQuerySerializer",
+    "ShownCodeSerializer",
     "StatementQuerySerializer",
     "StatementSerializer",
     "display_phone",

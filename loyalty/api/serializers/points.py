@@ -121,7 +121,7 @@ class AskedSerializer(serializers.Serializer[Any]):
     """The points are held until the customer has answered."""
 
     hold = serializers.UUIDField()
-    approval = serializers.UUIDField(allow_null=True)
+    approval = serializers.UUIDField()
 
 
 class ReverseSerializer(ReasonSerializer):

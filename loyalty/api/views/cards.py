@@ -21,7 +21,7 @@ from crm.selectors import business_for, may_act
 from loyalty.api import serializers as shapes
 from loyalty.api.views.tills import CASHIER, VIEW, PointsView, check_card, is_business, is_own
 from loyalty.models import LoyaltyCard, Program
-from loyalty.selectors import STATEMENT_DAYS, Account, account_of, id_or_number, search_cards, statement_of
+from loyalty.selectors import STATEMENT_DAYS, Account, account_of, id_or_number, search_cards, sides_of, statement_of
 from notifications.api.sheets import csv_response
 
 ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="Id or card number.")
@@ -106,8 +106,8 @@ class CardsView(PointsView, ListAPIView[LoyaltyCard]):
 
 
 def _as_booked(card: LoyaltyCard) -> Account:
-    program = card.enrollment.program
-    return Account(card, program, card.enrollment.status, program.business.currency, {}, [], timezone.now())
+    program, status = card.enrollment.program, card.enrollment.status
+    return Account(card, program, status, program.business.currency, sides_of(card), {}, [], timezone.now())
 
 
 class CardView(PointsView):

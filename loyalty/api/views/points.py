@@ -102,11 +102,12 @@ class RedeemView(PointsView):
         business = own.enrollment.program.business if own else till_business(self.user, sent)
         wanted = {"points": sent["points"], "order_total": sent.get("order_total")}
         if sent["dry_run"]:
-            preview = services.preview_redemption(own or named_card(business, sent), **wanted)
-            return Response(shapes.RedeemedSerializer(preview).data)
+            with services.refusals_logged():
+                card = own or named_card(business, sent, "redeem", Instruction(by=self.user), is_dry=True)
+            return Response(shapes.RedeemedSerializer(services.preview_redemption(card, **wanted)).data)
 
         def effect(instruction: Instruction) -> Answer:
-            card = own or named_card(business, sent)
+            card = own or named_card(business, sent, "redeem", instruction)
             done = services.redeem_points(card, instruction, order_id=sent["order_id"], **wanted)
             return answer_of(done, instruction, 200, shapes.RedeemedSerializer(done).data)
 
@@ -144,7 +145,7 @@ class EarnView(PointsView):
         business = till_business(self.user, sent)
 
         def effect(instruction: Instruction) -> Answer:
-            card = named_card(business, sent)
+            card = named_card(business, sent, "earn", instruction)
             earned = services.earn_points(
                 card, instruction, order_total=sent.get("order_total"), points=sent.get("points")
             )
@@ -166,7 +167,7 @@ class AdjustView(PointsView):
                 "A goodwill", {"card": "HAR00000017", "points": 50, "reason": "Cold soup"}, request_only=True
             ),
             OpenApiExample("Booked", {"transaction": AN_ID, "points_balance": 350}, response_only=True),
-            OpenApiExample("Asked", {"hold": AN_ID, "approval": None}, response_only=True, status_codes=["202"]),
+            OpenApiExample("Asked", {"hold": AN_ID, "approval": AN_ID}, response_only=True, status_codes=["202"]),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -182,7 +183,8 @@ class AdjustView(PointsView):
         def effect(instruction: Instruction) -> Answer:
             if self.must_ask(card, sent["points"], instruction):
                 hold = services.ask_to_deduct(card, points=-sent["points"], reason=sent["reason"], by=self.user)
-                return Answer(202, shapes.AskedSerializer({"hold": hold.pk, "approval": None}).data)
+                request = services.deduction_request(hold)
+                return Answer(202, shapes.AskedSerializer({"hold": hold.pk, "approval": request and request.pk}).data)
             booked = services.adjust_points(card, instruction, points=sent["points"], reason=sent["reason"])
             return answer_of(booked, instruction, 201, shapes.AdjustedSerializer(booked.transaction).data)
 

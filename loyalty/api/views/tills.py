@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter
@@ -18,7 +19,7 @@ from crm.models import Business, Membership, User
 from crm.selectors import business_for, may_act
 from loyalty.models import LoyaltyCard, PointsTransaction, Program
 from loyalty.selectors import find_card, id_or_number, phone_of
-from loyalty.services import Instruction
+from loyalty.services import Instruction, refusals_logged, take_code
 
 CASHIER, MANAGER = Membership.Role.CASHIER, Membership.Role.MANAGER
 REDEEM, ADJUST, VIEW = "loyalty.redeem_points", "loyalty.adjust_points", "loyalty.view_loyaltycard"
@@ -84,10 +85,13 @@ class PointsView(APIView):
 
         def answer() -> tuple[int, Any]:
             nonlocal is_replay
-            status, body, is_replay = effect(instruction)
+            # A code is taken in the transaction of what it is taken for.
+            with transaction.atomic():
+                status, body, is_replay = effect(instruction)
             return status, body
 
-        response = answer_under(key, f"points:{business.pk}", mark, answer)
+        with refusals_logged():
+            response = answer_under(key, f"points:{business.pk}", mark, answer)
         for name, value in REPLAYED.items() if is_replay else ():
             response[name] = value
         return response
@@ -164,13 +168,31 @@ def card_to_act_on(user: User, sent: dict[str, Any], role: str, permission: str)
     return check_card(user, rows.first(), role, permission)
 
 
-def named_card(business: Business, sent: dict[str, Any]) -> LoyaltyCard:
-    """The business's card that a till names. Raises Http404, and ValidationError naming `phone`."""
+def named_card(
+    business: Business, sent: dict[str, Any], purpose: str, instruction: Instruction, *, is_dry: bool = False
+) -> LoyaltyCard:
+    """The business's card that a till names, by a code for that purpose too, which is taken unless it `is_dry`.
+
+    Raises Http404, ValidationError naming `phone`, and as `take_code`.
+    """
     program = named_program(business, sent)
-    # Codes are not given out yet, so that each is one that nobody has.
-    if "qr" in sent:
-        raise Http404("Not found.")
-    return found(find_card(business, card=sent.get("card", ""), phone=sent.get("phone", ""), program=program))
+    if "qr" not in sent:
+        return found(find_card(business, card=sent.get("card", ""), phone=sent.get("phone", ""), program=program))
+    known = _moved_before(instruction, business, f"{purpose}_points")
+    if known is not None:
+        return known
+    customer = take_code(sent["qr"], business, purpose, by=instruction.by, is_dry=is_dry).customer
+    return found(find_card(business, phone=customer.phone, program=program))
+
+
+def _moved_before(instruction: Instruction, business: Business, operation: str) -> LoyaltyCard | None:
+    """The card that this very request has moved: the ledger knows it for ever, when the code has run out long ago."""
+    same = Q(pk__in=[])
+    if instruction.key is not None:
+        same |= Q(transactions__idempotency_key=instruction.key)
+    if instruction.reference is not None:
+        same |= Q(transactions__operation_type=operation, transactions__transaction_reference=instruction.reference)
+    return LoyaltyCard.objects.complete().filter(same, transactions__business=business).first()
 
 
 def named_program(business: Business, sent: dict[str, Any]) -> Program | None:
