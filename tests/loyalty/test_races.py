@@ -12,6 +12,8 @@ from django.utils import timezone
 from loyalty import services
 from loyalty.models import Customer, Enrollment, LoyaltyCard, PointsHold, PointsLot, PointsTransaction, Program
 from loyalty.services import Instruction, earn_points, redeem_points, reverse_transaction
+from notifications.models import ApprovalRequest
+from notifications.services import answer_request
 from tests import builders
 from tests.door import bearer, post
 from tests.loyalty.crowd import at_once, earn_together, redeem_the_last
@@ -280,3 +282,63 @@ def test_one_key_posted_sixty_four_times_at_once_is_one_effect_and_sixty_four_eq
     assert said[0] == 200
     assert Counter(replay for _status, _text, replay in answers) == {"": 1, "true": 63}
     assert sums(card) == {"points_balance": 900, "total_points_earned": 1000, "total_points_redeemed": 100}
+
+
+# --- Questions -------------------------------------------------------------------------------------------------------
+
+
+def answering(request: ApprovalRequest, *, accept: bool) -> Call:
+    return lambda: answer_request(request, accept=accept, by=None).status
+
+
+def releasing(hold: PointsHold) -> Call:
+    return lambda: services.release_hold(hold).status
+
+
+def test_answers_joining_and_asking_at_the_same_moment_end_in_one_truth() -> None:
+    boss = builders.superuser()
+    for number in ROUNDS:
+        program = builders.program(name=f"Club {number}", welcome_points=50)
+        ada = builders.customer(user=builders.plain_user())
+        request = services.request_enrollment(ada, program, by=boss, source="till")[1]
+        assert request is not None
+
+        def join(ada: Customer = ada, program: Program = program) -> str:
+            return services.join_program(ada, program).status
+
+        def ask(ada: Customer = ada, program: Program = program) -> str:
+            return services.request_enrollment(ada, program, by=boss, source="scan")[0].status
+
+        answers = at_once(
+            answering(request, accept=True),
+            answering(request, accept=False),
+            join,
+            ask,
+            answering(request, accept=True),
+        )
+        known = {"accepted", "declined", "active", "already_answered", "already_enrolled", "enrollment_pending"}
+        assert set(answers) <= known | {"declined_recently"}
+        # Whoever declines may join after all, but nothing is granted twice.
+        enrollment = Enrollment.objects.get(customer=ada)
+        cards = LoyaltyCard.objects.filter(enrollment=enrollment)
+        assert cards.count() == (enrollment.status == "active") == ("accepted" in answers or "active" in answers)
+        assert sum(card.points_balance for card in cards) in (0, 50)
+
+
+def test_deduction_that_is_accepted_declined_and_withdrawn_at_once_happens_once_or_never() -> None:
+    boss = builders.superuser()
+    for _ in ROUNDS:
+        card = builders.card(100)
+        hold = services.ask_to_deduct(card, points=30, reason="Twice.", by=boss)
+        request = ApprovalRequest.objects.get(reference_id=hold.pk)
+        answers = at_once(
+            answering(request, accept=True),
+            answering(request, accept=False),
+            releasing(hold),
+            earning(card, 5),
+            redeeming(card, 5),
+        )
+        assert "crashed" not in answers
+        taken = "accepted" in answers
+        card.refresh_from_db()
+        assert (card.points_balance, card.points_held) == (70 if taken else 100, 0)
