@@ -129,6 +129,7 @@ def settled_changes(by: User, after: str) -> tuple[str, list[tuple[str, str, str
 @pytest.mark.postgres
 def test_change_of_a_slow_transaction_is_not_lost(threads: ThreadPoolExecutor) -> None:
     customer, user = customer_with_login()
+    Change.objects.all().delete()
     cursor = scope_of(user).version
     written, go_on = Event(), Event()
 
@@ -154,6 +155,7 @@ def test_change_of_a_slow_transaction_is_not_lost(threads: ThreadPoolExecutor) -
 @pytest.mark.postgres
 def test_change_that_was_taken_back_never_comes(threads: ThreadPoolExecutor) -> None:
     customer, user = customer_with_login()
+    Change.objects.all().delete()
     with transaction.atomic():
         told("undone", customer=customer.pk)
         transaction.set_rollback(True)

@@ -131,7 +131,7 @@ def test_reading_everything_twice_at_once_counts_each_once() -> None:
         asked(customer)
     scope = scope_of(user)
     assert sum(at_once(*[lambda: services.read_all(scope)] * 4)) == 20
-    assert Change.objects.filter(action="updated").count() == 20
+    assert Change.objects.filter(entity="notification", action="updated").count() == 20
 
 
 def test_business_of_the_question_sees_how_it_ends() -> None:
