@@ -36,11 +36,12 @@ class Tab:
 
 @dataclass(frozen=True)
 class Banner:
-    """Something wrong that staff see on every page until it is mended."""
+    """Something wrong that staff see on every page until it is mended; `history` leads to when it began."""
 
     text: str
     url: str
     link: str
+    history: str = ""
 
 
 class StaffLoginForm(AdminAuthenticationForm):
