@@ -11,6 +11,7 @@ from django.utils import timezone
 from config.sandbox.nango import Nango
 from crm import services as crm
 from crm.models import Business, Connection, Lead, Membership, User
+from crm.models import Client as BusinessClient
 from loyalty import services as points
 from loyalty.models import Customer, LoyaltyCard, Program
 from nominations import services
@@ -186,6 +187,13 @@ def lead(of: Business | None = None, /, **fields: Any) -> Lead:
     source = {"crm_source": "hubspot", "crm_account_id": "42"} if fields.get("crm_id") else {}
     named = {"name": f"Lead {next(_numbers)}", "email": f"lead{next(_numbers)}@example.org", **source, **fields}
     return Lead.objects.create(business=of or business(), **named)
+
+
+def client(of: Business | None = None, /, **fields: Any) -> BusinessClient:
+    """A client of the business."""
+    number = next(_numbers)
+    named = {"first_name": "Cleo", "last_name": f"Client{number}", "email": f"client{number}@example.org"}
+    return crm.add_client(of or business(), **{**named, **fields})
 
 
 def logged_in(user: User) -> Client:

@@ -1,5 +1,7 @@
 """Leads as one looks for them, and as one speaks with them."""
 
+from collections.abc import Sequence
+
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, RowNumber
@@ -43,18 +45,23 @@ def leads_of(
 def search_leads(leads: QuerySet[Lead], text: str, region: str) -> QuerySet[Lead]:
     """Leads of which each word of the text's first 200 characters tells a part: of a name, the company, the address
     or the phone. A phone is found in any spelling, with or without its spaces."""
+    return leads.filter(matching(text, region, SEARCHED))
+
+
+def matching(text: str, region: str, columns: Sequence[str]) -> Q:
+    """What finds rows by words of these columns, and by the phone, as `search_leads` says."""
     text = text[:200]
     matches = Q()
     for word in text.split():
         found = Q(phone__contains=word.lstrip("0")) if word.strip("+0").isdecimal() else Q()
-        for column in SEARCHED:
+        for column in columns:
             found |= Q(**{f"{column}__icontains": word})
         matches &= found
     try:
         phone = normal_phone(text, region)
     except ValidationError:
         phone = ""
-    return leads.filter(matches | Q(phone=phone) if phone else matches)
+    return matches | Q(phone=phone) if phone else matches
 
 
 def threads(business: Business) -> QuerySet[Lead]:

@@ -51,6 +51,9 @@ class LoginSerializer(StrictSerializer):
 
     email = EmailText(max_length=254)
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    otp = serializers.CharField(
+        max_length=20, required=False, help_text="Staff only: the code of the authenticator app, or a recovery code."
+    )
 
 
 class TokenSerializer(serializers.Serializer[Any]):

@@ -14,6 +14,7 @@ from crm.api.views.access import (
     check_key,
     fingerprint,
 )
+from crm.api.views.clients import ClientsView, ClientView
 from crm.api.views.connections import ConnectView, DisconnectView, SessionTokenView, StatusView
 from crm.api.views.cron import SyncAllView
 from crm.api.views.leads import LeadsView, LeadView, MessagesView, ThreadsView
@@ -23,6 +24,8 @@ from crm.api.views.webhooks import NangoWebhookView
 __all__ = [
     "KEY_HEADER",
     "REPLAYED",
+    "ClientView",
+    "ClientsView",
     "ConnectView",
     "DisconnectView",
     "IsCron",

@@ -104,7 +104,11 @@ class LoginView(APIView):
 
     @extend_schema(request=LoginSerializer, responses=TokenSerializer, operation_id="login")
     def post(self, request: Request) -> Response:
-        """401 `invalid_credentials`; 429 `locked` after 20 failures in 15 minutes from whatever address."""
+        """401 `invalid_credentials`; 429 `locked` after 20 failures in 15 minutes from whatever address.
+
+        Staff send the code of their authenticator app as `otp`, too: without it 401 `otp_required`; after wrong ones
+        429 `throttled`, longer each time.
+        """
         form = LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         # The bare request is where django-axes leaves its mark for the middleware that answers 429.

@@ -23,9 +23,9 @@ class BusinessView(APIView):
         """Who calls; the permission has let nobody pass without a login."""
         return cast(User, self.request.user)
 
-    def read(self, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        """The body in that shape. Raises ValidationError."""
-        return _read(shape, self.request.data)
+    def read(self, shape: type[serializers.Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+        """The body in that shape; `partial`: without what was left out. Raises ValidationError."""
+        return _read(shape, self.request.data, partial=partial)
 
     def asked(self, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """The address's parameters in that shape; a blank one is none. Raises ValidationError."""
@@ -53,7 +53,7 @@ class BusinessView(APIView):
         return Business.objects.visible_to(self.user, permission)
 
 
-def _read(shape: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    form = shape(data=data)
+def _read(shape: type[serializers.Serializer[Any]], data: Any, *, partial: bool = False) -> dict[str, Any]:
+    form = shape(data=data, partial=partial)
     form.is_valid(raise_exception=True)
     return dict(form.validated_data)
