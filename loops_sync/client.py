@@ -58,12 +58,14 @@ def upsert_contact(properties: Json) -> None:
     _call("PUT", "contacts/update", body=properties)
 
 
-def find_contact(email: str) -> Json | None:
-    """The contact of an address, custom properties inline, or None: Loops answers a missing one with an empty list.
+def find_contact(email: str = "", *, user_id: str = "") -> Json | None:
+    """The contact of an address, or else of a `userId`, custom properties inline, or None.
+
+    Loops answers a missing one with an empty list.
 
     https://loops.so/docs/api-reference/find-contact Raises LoopsError.
     """
-    found = _json(_call("GET", "contacts/find", query={"email": email}))
+    found = _json(_call("GET", "contacts/find", query={"email": email} if email else {"userId": user_id}))
     return found[0] if isinstance(found, list) and found else None
 
 
@@ -73,6 +75,60 @@ def check_key() -> None:
     Raises LoopsError.
     """
     _call("GET", "api-key")
+
+
+def list_properties() -> dict[str, str]:
+    """The account's custom properties, each with its type (`string`, `number`, `boolean` or `date`).
+
+    https://loops.so/docs/api-reference/list-contact-properties Raises LoopsError.
+    """
+    rows = _rows(_call("GET", "contacts/properties", query={"list": "custom"}))
+    return {str(row.get("key")): str(row.get("type")) for row in rows}
+
+
+def create_property(name: str, kind: str) -> None:
+    """Make a custom property, whose type is then for good. Not idempotent: 400 when there is one of that name.
+
+    https://loops.so/docs/api-reference/create-contact-property
+    Without it Loops takes a value of that name with a 200, and drops it. Raises LoopsError.
+    """
+    _call("POST", "contacts/properties", body={"name": name, "type": kind})
+
+
+def list_lists() -> dict[str, str]:
+    """The account's mailing lists: names by id. The API cannot make one.
+
+    https://loops.so/docs/api-reference/list-mailing-lists Raises LoopsError.
+    """
+    return {str(row.get("id")): str(row.get("name")) for row in _rows(_call("GET", "lists"))}
+
+
+def delete_contact(email: str) -> None:
+    """Have Loops forget the contact; one that it does not know is done.
+
+    https://loops.so/docs/api-reference/delete-contact Raises LoopsError.
+    """
+    try:
+        _call("POST", "contacts/delete", body={"email": email})
+    except LoopsError as error:
+        if error.status != 404:
+            raise
+
+
+def send_transactional(email: str, template_id: str, variables: Json, *, idempotency_key: str) -> None:
+    """Have Loops send a mail from a template; the person becomes no contact by it.
+
+    https://loops.so/docs/api-reference/send-transactional-email
+    The key is one mail's for ever: Loops remembers it for 24 hours, and its 409 says that the mail was sent, so that a
+    lost answer may be asked for again. 404 when there is no such template, 400 when a variable that it uses is
+    missing. Raises LoopsError.
+    """
+    body = {"email": email, "transactionalId": template_id, "dataVariables": variables}
+    try:
+        _call("POST", "transactional", body=body, headers={"Idempotency-Key": idempotency_key})
+    except LoopsError as error:
+        if error.status != 409:
+            raise
 
 
 def _adapter() -> HTTPAdapter:
@@ -96,20 +152,30 @@ def _blank(method: str, url: str, key: str) -> PreparedRequest:
     return request
 
 
-def _prepared(method: str, path: str, body: Json | None, query: dict[str, str] | None) -> PreparedRequest:
+def _prepared(
+    method: str, path: str, body: Json | None, query: dict[str, str] | None, headers: dict[str, str] | None
+) -> PreparedRequest:
     url = f"{settings.LOOPS_BASE_URL.rstrip('/')}/{path}"
     request = _blank(method, url, settings.LOOPS_API_KEY).copy()
     if query is not None:
         request.prepare_url(url, query)
     request.prepare_body(None, None, json=body)
+    request.headers.update(headers or {})
     return request
 
 
-def _call(method: str, path: str, *, body: Json | None = None, query: dict[str, str] | None = None) -> Response:
+def _call(
+    method: str,
+    path: str,
+    *,
+    body: Json | None = None,
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
     """One request, bounded in time, never redirected. The key stands in the header only and never in an error."""
     timeout = settings.LOOPS_TIMEOUT_SECONDS
     try:
-        request = _prepared(method, path, body, query)
+        request = _prepared(method, path, body, query, headers)
         response = _adapter().send(request, timeout=(min(timeout, 5), timeout), verify=True)
         _ = response.content  # read to the end, or the connection is not kept
     except requests.Timeout as error:
@@ -138,6 +204,14 @@ def _json(response: Response) -> Any:
         return response.json()
     except ValueError:
         return None
+
+
+def _rows(response: Response) -> list[Json]:
+    """A list of objects. Raises LoopsError for any other body: an empty account and a broken answer are not one."""
+    body = _json(response)
+    if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
+        raise LoopsError("Loops did not answer with a list.", permanent=False, status=response.status_code)
+    return body
 
 
 def _message(response: Response) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from loops_sync.selectors import Person
-from nominations.models import Nominee
+from nominations.models import Nomination, Nominator, Nominee, Vote, Voter
 
 Properties = dict[str, Any]
 # Loops counts the two quotes in its limit of 500.
@@ -17,6 +17,23 @@ NOMINEE_KEYS = ("nomineeType", "category", "nominationId", "liveUrl", *COMPANY_K
 VOTER_KEYS = ("votedFor", "voteCategory", "lastVoteDate")
 PERSON_KEYS = ("firstName", "lastName", "linkedin", "company", "jobTitle", "phone", "country")
 OWN_KEYS = ("userGroup", *PERSON_KEYS, *NOMINATOR_KEYS, *NOMINEE_KEYS, *VOTER_KEYS)
+TIME_KEYS = ("approvalDate", "lastVoteDate")
+# What every account at Loops has by itself.
+STANDARD_KEYS = ("userGroup", "firstName", "lastName")
+CUSTOM_TYPES = {key: "date" if key in TIME_KEYS else "string" for key in OWN_KEYS if key not in STANDARD_KEYS}
+MailSubject = Nomination | Vote
+MAIL_ROLES = {
+    "vote": "voter",
+    "nomination": "nominator",
+    "nominee_approved": "nominee",
+    "nominator_approved": "nominator",
+}
+MAIL_FACTS = {
+    "vote": "vote",
+    "nomination": "submission",
+    "nominee_approved": "approval",
+    "nominator_approved": "approval",
+}
 
 
 def roles_of(person: Person) -> list[str]:
@@ -33,8 +50,13 @@ def roles_of(person: Person) -> list[str]:
     return roles
 
 
+def is_left_alone(person: Person) -> bool:
+    """Whether they hold no role and are nobody's client, not even an inactive one."""
+    return not (roles_of(person) or person.has_clients)
+
+
 def properties_of(person: Person, *, user_id: str) -> Properties:
-    """What Loops is to hold of a person: only what applies, only what is not blank."""
+    """What Loops is to hold of a person: only what applies, only what is not blank. A client's id goes before ours."""
     roles = roles_of(person)
     found = {
         **_personal(person),
@@ -47,7 +69,7 @@ def properties_of(person: Person, *, user_id: str) -> Properties:
     lists = {settings.LOOPS_LISTS[role]: True for role in roles if settings.LOOPS_LISTS[role]}
     if lists:
         properties["mailingLists"] = lists
-    return {"email": person.email, "userId": user_id, **properties}
+    return {"email": person.email, "userId": str(person.client.pk) if person.client else user_id, **properties}
 
 
 def body_of(properties: Properties, accepted: Properties | None, *, first_time: bool) -> Properties:
@@ -62,8 +84,22 @@ def body_of(properties: Properties, accepted: Properties | None, *, first_time: 
     if lists:
         body["mailingLists"] = lists
     if first_time:
-        body["source"] = settings.LOOPS_SOURCE
+        # Only a client has no group.
+        body["source"] = settings.LOOPS_SOURCE if "userGroup" in properties else settings.LOOPS_CLIENT_SOURCE
     return body
+
+
+def differences(before: Properties, after: Properties) -> list[tuple[str, Any, Any]]:
+    """What is not the same on both sides, by property, in the order in which they are told; None for nothing."""
+    keys = [key for key in ("email", "userId", *OWN_KEYS, "mailingLists") if key in before or key in after]
+    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+
+
+def without_lists(body: Properties) -> Properties:
+    """The request for somebody who unsubscribed: they are put on no list, only taken off."""
+    lists = {name: False for name, wanted in body.get("mailingLists", {}).items() if not wanted}
+    rest = {key: value for key, value in body.items() if key != "mailingLists"}
+    return {**rest, "mailingLists": lists} if lists else rest
 
 
 def _lists(properties: Properties, accepted: Properties | None) -> dict[str, bool]:
@@ -73,7 +109,7 @@ def _lists(properties: Properties, accepted: Properties | None) -> dict[str, boo
 
 
 def _personal(person: Person) -> dict[str, str]:
-    """Name, company and phone: the nominee's word before the nominator's before the voter's."""
+    """Name, company and phone: the client's word before the nominee's, the nominator's and the voter's."""
     found: dict[str, str] = {}
     for row in (person.voter, person.nominator, person.nominee):
         if row is None:
@@ -89,7 +125,20 @@ def _personal(person: Person) -> dict[str, str]:
             "country": row.country,
         }
         found |= {key: value for key, value in values.items() if value}
-    return found
+    return {**found, **_as_client(person)}
+
+
+def _as_client(person: Person) -> dict[str, str]:
+    client = person.client
+    if client is None:
+        return {}
+    values = {
+        "firstName": client.first_name,
+        "lastName": client.last_name,
+        "company": client.company,
+        "phone": client.phone,
+    }
+    return {key: value for key, value in values.items() if value}
 
 
 def _as_nominator(person: Person) -> dict[str, str]:
@@ -137,3 +186,41 @@ def _moment(at: datetime) -> str:
 
 def _cut(value: str) -> str:
     return value[:LONGEST_VALUE]
+
+
+def recipient_of(kind: str, subject: MailSubject) -> Nominator | Nominee | Voter:
+    """Whom a mail about the nomination or vote is for."""
+    if isinstance(subject, Vote):
+        return subject.voter
+    return subject.nominee if kind == "nominee_approved" else subject.nominator
+
+
+def mail_variables(kind: str, subject: MailSubject) -> Properties:
+    """What a template may say. All of a kind's variables, because Loops refuses a mail that lacks one it uses."""
+    who, person = MAIL_ROLES[kind], recipient_of(kind, subject)
+    full_name = person.name if isinstance(person, Nominee) else str(person)
+    nominee, category = subject.nominee, subject.category
+    found = {
+        f"{who}FirstName": person.first_name,
+        f"{who}LastName": person.last_name,
+        f"{who}FullName": full_name,
+        f"{who}Email": person.email,
+        f"{who}Company": getattr(person, "company_name", "") or person.company,
+        f"{who}JobTitle": person.job_title,
+        "nomineeDisplayName": nominee.name,
+        "nomineeUrl": nominee.live_url if nominee.state == Nominee.State.LIVE else "",
+        "categoryName": category.group.name,
+        "subcategoryName": category.label,
+        **_mail_times(kind, subject),
+    }
+    return {key: _cut(value) for key, value in found.items()}
+
+
+def _mail_times(kind: str, subject: MailSubject) -> dict[str, str]:
+    approved_at = subject.approved_at if isinstance(subject, Nomination) and kind.endswith("_approved") else None
+    at, fact = (approved_at or subject.created_at).astimezone(UTC), MAIL_FACTS[kind]
+    return {
+        f"{fact}Timestamp": _moment(at),
+        f"{fact}Date": f"{at.day} {at:%B %Y}",
+        f"{fact}Time": f"{at:%H:%M} UTC",
+    }

@@ -15,3 +15,7 @@ verification_wanted = Signal()
 # Sent with `emails` and `reference`, in the transaction: votes of these voters began or ceased to count, or count for
 # another nominee, many at once and none of them saved singly.
 votes_changed = Signal()
+
+# Sent with `nomination`. Each receiver returns a list of nominations.models.Delivery, one per mail about it; the role
+# is then what the mail says.
+mails_requested = Signal()

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from loops_sync import selectors, services, tasks
-from loops_sync.contacts import Properties, body_of, properties_of
+from loops_sync.contacts import Properties, body_of, properties_of, without_lists
 from loops_sync.models import Contact, OutboxEntry
 from notifications.admin import ReadOnlyAdmin, badge, staff_page, when
 
@@ -40,8 +40,11 @@ class Property:
 class ContactAdmin(ReadOnlyAdmin):
     """By address."""
 
-    list_display = ("email", "state_badge", "group", "synced", "last_error")
-    list_filter = (("synced_at", admin.EmptyFieldListFilter), ("last_error", admin.EmptyFieldListFilter))
+    list_display = ("email", "state_badge", "consent", "group", "synced", "last_error")
+    list_filter = (
+        "subscription",
+        *((name, admin.EmptyFieldListFilter) for name in ("deleted_at", "bounced_at", "synced_at", "last_error")),
+    )
     search_fields = ("email",)
     search_help_text = "Addresses."
     fields = ("email",)
@@ -69,6 +72,8 @@ class ContactAdmin(ReadOnlyAdmin):
 
         body = request_body(contact)
         sent = f"Loops is told {len(body)} properties." if body else "Loops holds all this already: nothing is sent."
+        if contact.is_gone:
+            sent = "This contact was deleted at Loops and is not made anew: nothing is sent."
         return staff_page(
             self,
             request,
@@ -93,9 +98,12 @@ class ContactAdmin(ReadOnlyAdmin):
             "body": json.dumps(body, indent=2, ensure_ascii=False) if body else "",
             "entries": contact.entries.order_by("-id")[:SHOWN],
             "attempts": contact.sync_attempts.all()[:SHOWN],
+            "events": contact.events.all()[:SHOWN],
+            "mails": contact.mails.all()[:SHOWN],
             "may_sync": request.user.has_perm(CHANGE_CONTACT),
             "is_unknown": contact.accepted is None,
             "state": self.state_badge(contact),
+            "consent": self.consent(contact),
             "synced": self.synced(contact),
         }
         return super().render_change_form(request, context, *args, **kwargs)
@@ -103,11 +111,22 @@ class ContactAdmin(ReadOnlyAdmin):
     @admin.display(description="State")
     def state_badge(self, contact: Any) -> SafeString:
         """Trouble first."""
+        if contact.is_gone:
+            return badge("closed", "Deleted at Loops")
         if contact.dead_count:
             return badge("dead", "Not delivered")
         if contact.open_count:
             return badge("pending", "Waiting")
         return badge("done", "In Loops") if contact.synced_at else badge("closed", "Not in Loops")
+
+    @admin.display(description="Subscription", ordering="subscription")
+    def consent(self, contact: Contact) -> SafeString | str:
+        """As Loops told it; a bounce before it, because nothing arrives then."""
+        if contact.bounced_at:
+            return badge("failed", "Bounced")
+        if contact.is_unsubscribed:
+            return badge("closed", "Unsubscribed")
+        return badge("done", "Subscribed") if contact.subscription == Contact.Subscription.SUBSCRIBED else "–"
 
     @admin.display(description="Group")
     def group(self, contact: Contact) -> str:
@@ -131,7 +150,8 @@ def request_body(contact: Contact) -> Properties:
     properties = properties_now(contact)
     if contact.is_as(properties):
         return {}
-    return body_of(properties, contact.accepted, first_time=contact.synced_at is None)
+    body = body_of(properties, contact.accepted, first_time=contact.synced_at is None)
+    return without_lists(body) if contact.is_unsubscribed else body
 
 
 def compared(contact: Contact) -> list[Property]:

@@ -13,8 +13,8 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from loops_sync import selectors
-from loops_sync.contacts import Properties, properties_of
-from loops_sync.models import Contact, ContactQuerySet, OutboxEntry, SyncAttempt
+from loops_sync.contacts import Properties, is_left_alone, properties_of
+from loops_sync.models import Contact, ContactQuerySet, Drift, OutboxEntry, SyncAttempt
 from loops_sync.services.outbox import record_change
 from loops_sync.services.pace import LONGEST_WAIT_SECONDS
 
@@ -24,6 +24,8 @@ SETTLE_SENT = f"""
     WHERE id = %s AND leased_until = %s
 """  # noqa: S608 - the table's own name
 WINDOW = 4
+CLIENT_DELETED = "client_deleted"
+GONE = "Discarded: this contact was deleted at Loops, and is not made anew."
 # For a busy machine and a database whose writers queue.
 GRACE = timedelta(seconds=3)
 Status, Outcome = OutboxEntry.Status, OutboxEntry.Outcome
@@ -55,17 +57,34 @@ class Batch:
     entries and leases about once a second. Nothing that a killed worker had noted is sent again.
     """
 
-    contacts: Sequence[Contact]
-    entries: dict[UUID, list[OutboxEntry]]
-    wanted: dict[UUID, Properties]
     leased_until: datetime
     tally: Tally
     is_troubled: bool
+    contacts: list[Contact] = field(default_factory=list)
+    entries: dict[UUID, list[OutboxEntry]] = field(default_factory=dict)
+    people: dict[UUID, selectors.Person] = field(default_factory=dict)
+    wanted: dict[UUID, Properties] = field(default_factory=dict)
+    # A contact, and the one at which Loops may hold the id that it is to have: none when somebody else has that one.
+    holders: dict[UUID, Contact | None] = field(default_factory=dict)
+    # Those whose client went to another address, which takes them along.
+    left: set[UUID] = field(default_factory=set)
+    unsubscribed: set[UUID] = field(default_factory=set)
     speaking: UUID | None = None
     finished: dict[str, list[int]] = field(default_factory=dict)
     delivered: list[UUID] = field(default_factory=list)
+    # Those who were told everything, also what they no longer have.
+    told_anew: list[UUID] = field(default_factory=list)
     attempts: list[SyncAttempt] = field(default_factory=list)
     flushed_at: float = field(default_factory=time.monotonic)
+
+    def needs_request(self, contact: Contact) -> bool:
+        """Whether Loops has to be told anything of the contact."""
+        if contact.is_gone or contact.pk in self.left:
+            return False
+        if contact.forgotten_at is not None:
+            return True
+        is_new_to_loops = contact.accepted == {}
+        return not contact.is_as(self.wanted[contact.pk]) or (contact.pk in self.unsubscribed and not is_new_to_loops)
 
 
 def longest_turn() -> timedelta:
@@ -75,52 +94,80 @@ def longest_turn() -> timedelta:
     return timedelta(seconds=wait + min(timeout, 5) + timeout) + GRACE
 
 
-def oldest_due(count: int) -> ContactQuerySet:
-    """The contacts of the oldest entries that are due, oldest first, without looking at the whole queue.
+def next_due(count: int, *, by_age: bool = False) -> ContactQuerySet:
+    """The contacts of the most urgent entries that are due, or of the oldest, without looking at the whole queue.
 
-    Those who failed before come when nobody else is due, so that they delay nobody. Several times as many as asked
-    for, so that workers who look at the same moment find different ones.
+    Among those of one urgency the ones that failed before come last, so that they delay nobody. Several times as many
+    as asked for, so that workers who look at the same moment find different ones.
     """
     now = timezone.now()
     due = OutboxEntry.objects.open().filter(
         Q(contact__leased_until=None) | Q(contact__leased_until__lt=now),
         Q(contact__next_attempt_at=None) | Q(contact__next_attempt_at__lte=now),
     )
-    window = due.order_by("id").values_list("contact_id", flat=True)
-    ids = set(window.filter(contact__failures=0)[: count * WINDOW]) or set(window[: count * WINDOW])
-    oldest = OutboxEntry.objects.open().filter(contact=OuterRef("pk")).order_by("id").values("pk")[:1]
-    return Contact.objects.filter(pk__in=ids).annotate(oldest=Subquery(oldest)).order_by("oldest")
+    order = ("id",) if by_age else ("priority", "id")
+    rows, most = due.order_by(*order).values_list("contact_id", flat=True), count * WINDOW
+    ids = {*rows.filter(contact__failures=0)[:most], *rows.filter(contact__failures__gt=0)[:most]}
+    waiting = OutboxEntry.objects.open().filter(contact=OuterRef("pk"))
+    chosen = Contact.objects.filter(pk__in=ids).annotate(
+        urgency=Subquery(waiting.order_by("priority").values("priority")[:1]),
+        oldest=Subquery(waiting.order_by("id").values("pk")[:1]),
+    )
+    return chosen.order_by("oldest") if by_age else chosen.order_by("urgency", "failures", "oldest")
 
 
 def lease(chosen: ContactQuerySet, tally: Tally, count: int) -> Batch:
-    """Take the contacts that nobody speaks of, and note their entries before their state is read.
+    """Take the contacts that are due, and that nobody speaks of. Before requests are made, see `doubt`."""
+    now = timezone.now()
+    until = now + 2 * longest_turn()
+    batch = Batch(until, tally, is_troubled=selectors.relay().consecutive_failures > 0)
+    take(batch, chosen.due(now), count)
+    return batch
+
+
+def take(batch: Batch, chosen: ContactQuerySet, count: int | None = None) -> None:
+    """Take contacts into the batch, and note their entries before their state is read.
 
     Of contacts that a worker left in doubt, nobody knows what Loops holds.
     """
-    now = timezone.now()
-    until = now + 2 * longest_turn()
     with transaction.atomic():
-        contacts = list(chosen.due(now).select_for_update(skip_locked=True, no_key=True, of=("self",))[:count])
+        contacts = list(chosen.select_for_update(skip_locked=True, no_key=True, of=("self",))[:count])
         ids = [contact.pk for contact in contacts]
-        doubtful = [contact for contact in contacts if contact.in_doubt]
-        Contact.objects.filter(pk__in=[contact.pk for contact in doubtful]).update(accepted=None)
-        Contact.objects.filter(pk__in=ids).update(leased_until=until)
-    for contact in doubtful:
-        contact.accepted = None
-    entries: dict[UUID, list[OutboxEntry]] = {contact_id: [] for contact_id in ids}
-    for entry in OutboxEntry.objects.open().filter(contact__in=ids).order_by("id"):
-        entries[entry.contact_id].append(entry)
+        doubtful = [contact.pk for contact in contacts if contact.in_doubt]
+        Contact.objects.filter(pk__in=doubtful).update(accepted=None)
+        Contact.objects.filter(pk__in=ids).update(leased_until=batch.leased_until)
+    entries = _note_entries(ids)
+    people = selectors.people([contact.email for contact in contacts])
+    for contact in contacts:
+        contact.leased_until = batch.leased_until
+        contact.accepted = None if contact.in_doubt else contact.accepted
+        person = people[contact.email]
+        batch.contacts.append(contact)
+        batch.people[contact.pk] = person
+        batch.wanted[contact.pk] = properties_of(person, user_id=str(contact.pk))
+        noted = entries.get(contact.pk, [])
+        batch.entries[contact.pk] = [entry for entry in noted if entry.status != Status.DEAD]
+        if is_left_alone(person) and any(entry.event_type == CLIENT_DELETED for entry in noted):
+            batch.unsubscribed.add(contact.pk)
+
+
+def _note_entries(ids: list[UUID]) -> dict[UUID, list[OutboxEntry]]:
+    """What waits of these contacts, and what was given up; the former is now in hand."""
+    entries: dict[UUID, list[OutboxEntry]] = {}
+    for entry in OutboxEntry.objects.filter(contact__in=ids).exclude(status=Status.DONE).order_by("id"):
+        entries.setdefault(entry.contact_id, []).append(entry)
     noted = [entry.pk for some in entries.values() for entry in some]
     OutboxEntry.objects.filter(pk__in=noted, status=Status.PENDING).update(status=Status.PROCESSING)
-    people = selectors.people([contact.email for contact in contacts])
-    wanted = {contact.pk: properties_of(people[contact.email], user_id=str(contact.pk)) for contact in contacts}
-    batch = Batch(contacts, entries, wanted, until, tally, is_troubled=selectors.relay().consecutive_failures > 0)
+    return entries
+
+
+def doubt(batch: Batch) -> None:
+    """Before a request is made, its doubt must survive even a power loss."""
+    doubtful = {contact.pk for contact in batch.contacts if batch.needs_request(contact)}
+    doubtful |= {holder.pk for holder in batch.holders.values() if holder is not None}
     with transaction.atomic():
-        set_durability("LOCAL", "on")  # before a request is made, its doubt must survive even a power loss
-        _mine(batch, [contact.pk for contact in contacts if not contact.is_as(wanted[contact.pk])]).update(
-            in_doubt=True
-        )
-    return batch
+        set_durability("LOCAL", "on")
+        _mine(batch, list(doubtful)).update(in_doubt=True)
 
 
 def finish(batch: Batch, contact: Contact, outcome: OutboxEntry.Outcome) -> None:
@@ -129,6 +176,8 @@ def finish(batch: Batch, contact: Contact, outcome: OutboxEntry.Outcome) -> None
     batch.finished.setdefault(outcome, []).append(newest)
     batch.finished.setdefault(Outcome.COALESCED, []).extend(earlier)
     batch.delivered.append(contact.pk)
+    if outcome == Outcome.SENT and contact.accepted is None:
+        batch.told_anew.append(contact.pk)
     batch.tally.count("succeeded", len(batch.entries[contact.pk]))
 
 
@@ -138,16 +187,19 @@ def flush(batch: Batch) -> None:
     now = timezone.now()
     with transaction.atomic():
         for outcome, ids in batch.finished.items():
-            sent = 0 if outcome == Outcome.UNCHANGED else 1
+            sent = 0 if outcome in (Outcome.UNCHANGED, Outcome.DISCARDED) else 1
+            reason = GONE if outcome == Outcome.DISCARDED else ""
             OutboxEntry.objects.filter(pk__in=ids, status=Status.PROCESSING).update(
-                status=Status.DONE, outcome=outcome, finished_at=now, last_error="", attempts=F("attempts") + sent
+                status=Status.DONE, outcome=outcome, finished_at=now, last_error=reason, attempts=F("attempts") + sent
             )
         OutboxEntry.objects.filter(contact__in=batch.delivered, status=Status.DEAD).update(
             status=Status.DONE, outcome=Outcome.SUPERSEDED, finished_at=now
         )
         SyncAttempt.objects.bulk_create(batch.attempts)
+        if batch.told_anew:
+            Drift.objects.open().filter(contact__in=batch.told_anew).update(mended_at=now)
         _mine(batch, batch.delivered).update(leased_until=None)
-    batch.finished, batch.delivered, batch.attempts = {}, [], []
+    batch.finished, batch.delivered, batch.told_anew, batch.attempts = {}, [], [], []
 
 
 @contextmanager
@@ -169,7 +221,14 @@ def set_durability(scope: str, value: str) -> None:
 
 def settle(batch: Batch, contact: Contact, **values: object) -> None:
     """Note on the contact how it ended."""
-    if not _mine(batch, [contact.pk]).update(in_doubt=False, **values):
+    note(batch, contact, in_doubt=False, **values)
+
+
+def note(batch: Batch, contact: Contact, **values: object) -> None:
+    """Note something on the contact, which may be spoken of again."""
+    for name, value in values.items():
+        setattr(contact, name, value)
+    if not _mine(batch, [contact.pk]).update(**values):
         _tell_again(contact)
     batch.speaking = None
 

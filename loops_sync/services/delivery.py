@@ -1,5 +1,6 @@
 """Telling Loops, one contact at a time, without a transaction open while it listens."""
 
+import itertools
 import random
 import time
 from datetime import timedelta
@@ -11,28 +12,35 @@ from django.db.models import F
 from django.utils import timezone
 
 from loops_sync import client
-from loops_sync.contacts import Properties, body_of
-from loops_sync.models import Contact, ContactQuerySet, OutboxEntry, SyncAttempt
+from loops_sync.contacts import Properties, body_of, without_lists
+from loops_sync.models import Contact, ContactQuerySet, OutboxEntry
 from loops_sync.services import relay
 from loops_sync.services.batches import (
     Batch,
     Tally,
+    doubt,
     finish,
     flush,
     lease,
     longest_turn,
-    oldest_due,
+    next_due,
     relaxed,
     release,
     settle,
     settle_sent,
 )
-from loops_sync.services.pace import LONGEST_WAIT_SECONDS, Stop, pause_all, wait_for_slot
+from loops_sync.services.erasing import delete_at_loops
+from loops_sync.services.identities import Busy, gather_holders, give_up_borrowed, make_way, untangle
+from loops_sync.services.pace import LONGEST_WAIT_SECONDS, Stop, pause_all
+from loops_sync.services.telling import tell
 
 # With the limit on, a batch is about a second's work, so that fresh news never waits long for a leased contact.
 BATCH, BATCH_UNLIMITED = 10, 200
+# Every fifth batch goes by age, so that what is never urgent moves, too.
+BY_AGE_EVERY = 5
 FLUSH_SECONDS = 1.0
 MOST_PAUSES, SHORTEST_PAUSE = 10, 0.1
+PUT_OFF = timedelta(seconds=1)
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 30, 3600
 DEAD_AFTER_ATTEMPTS, DEAD_AFTER = 10, timedelta(hours=24)
 WELL: dict[str, object] = {"next_attempt_at": None, "failures": 0, "last_error": ""}
@@ -53,9 +61,10 @@ def sync_contact(contact_id: UUID) -> Tally:
 
 
 def drain(*, limit: int | None = None, seconds: float | None = None) -> Tally:
-    """Tell Loops about everyone who is due, oldest news first, until nothing is left or the bounds are met.
+    """Tell Loops about everyone who is due, decisions first, until nothing is left or the bounds are met.
 
-    `limit` counts contacts. Entries wait while syncing is off or the line is stopped.
+    `limit` counts contacts. Entries wait while syncing is off or the line is stopped. At times the oldest go first,
+    so that nothing waits for ever.
     """
     with relaxed():
         return _drain(limit, seconds)
@@ -64,13 +73,15 @@ def drain(*, limit: int | None = None, seconds: float | None = None) -> Tally:
 def _drain(limit: int | None, seconds: float | None) -> Tally:
     tally = Tally()
     ends_at = None if seconds is None else time.monotonic() + seconds
-    while relay.is_open():
+    for number in itertools.count(1):
+        if not relay.is_open():
+            break
         if ends_at is not None and time.monotonic() >= ends_at:
             tally.stopped_by_clock = True
             break
         most = BATCH if settings.LOOPS_REQUESTS_PER_SECOND else BATCH_UNLIMITED
         room = most if limit is None else min(most, limit - tally.contacts)
-        if room <= 0 or not _run_batch(oldest_due(room), tally, room):
+        if room <= 0 or not _run_batch(next_due(room, by_age=number % BY_AGE_EVERY == 0), tally, room):
             break
     return tally
 
@@ -80,6 +91,8 @@ def _run_batch(chosen: ContactQuerySet, tally: Tally, count: int) -> bool:
     batch = lease(chosen, tally, count)
     if not batch.contacts:
         return False
+    gather_holders(batch)
+    doubt(batch)
     done: set[UUID] = set()
     rest: float | None = None
     try:
@@ -102,18 +115,28 @@ def _run_batch(chosen: ContactQuerySet, tally: Tally, count: int) -> bool:
 
 def _deliver(batch: Batch, contact: Contact) -> None:
     """Send what the contact is now, unless Loops accepted just that. Raises Stop when the line has to rest."""
-    properties = batch.wanted[contact.pk]
-    if contact.is_as(properties):
+    if contact.is_gone:
+        settle(batch, contact, **WELL)
+        finish(batch, contact, Outcome.DISCARDED)
+        return
+    if contact.forgotten_at is None and not batch.needs_request(contact):
         settle(batch, contact, **WELL)
         finish(batch, contact, Outcome.UNCHANGED)
         return
-    wait_for_slot()
-    batch.speaking = contact.pk
-    error = _send(batch, contact, body_of(properties, contact.accepted, first_time=contact.synced_at is None))
-    if error is not None:
+    try:
+        if contact.forgotten_at is None:
+            _tell(batch, contact)
+        else:
+            delete_at_loops(batch, contact)
+    except Busy:
+        _put_off(batch, contact)
+        return
+    except client.LoopsError as error:
         _fail(batch, contact, error)
         return
-    settle_sent(batch, contact)
+    if contact.forgotten_at is None:
+        settle_sent(batch, contact)
+        give_up_borrowed(batch, contact)
     if batch.is_troubled:
         relay.note_success()
         batch.is_troubled = False
@@ -121,18 +144,30 @@ def _deliver(batch: Batch, contact: Contact) -> None:
     finish(batch, contact, Outcome.SENT)
 
 
-def _send(batch: Batch, contact: Contact, body: Properties) -> client.LoopsError | None:
-    started_at, started = timezone.now(), time.perf_counter()
-    error: client.LoopsError | None = None
+def _tell(batch: Batch, contact: Contact) -> None:
+    """Raises LoopsError, Busy, Stop."""
     try:
-        client.upsert_contact(body)
-    except client.LoopsError as failure:
-        error = failure
-    took = int((time.perf_counter() - started) * 1000)
-    batch.attempts.append(
-        SyncAttempt(contact=contact, at=started_at, duration_ms=took, ok=error is None, error=str(error or ""))
-    )
-    return error
+        make_way(batch, contact)
+        tell(batch, contact, _body(batch, contact))
+    except client.LoopsError as error:
+        if not (error.permanent and untangle(batch, contact)):
+            raise
+        make_way(batch, contact)
+        tell(batch, contact, _body(batch, contact))
+
+
+def _body(batch: Batch, contact: Contact) -> Properties:
+    body = body_of(batch.wanted[contact.pk], contact.accepted, first_time=contact.synced_at is None)
+    if contact.is_unsubscribed:
+        body = without_lists(body)
+    return {**body, "subscribed": False} if contact.pk in batch.unsubscribed else body
+
+
+def _put_off(batch: Batch, contact: Contact) -> None:
+    """Somebody speaks of the contact that has to make way: soon again, without an attempt burnt."""
+    ids = [entry.pk for entry in batch.entries[contact.pk]]
+    OutboxEntry.objects.filter(pk__in=ids, status=Status.PROCESSING).update(status=Status.PENDING)
+    settle(batch, contact, leased_until=None, next_attempt_at=timezone.now() + PUT_OFF)
 
 
 def _fail(batch: Batch, contact: Contact, error: client.LoopsError) -> None:

@@ -9,13 +9,24 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from loops_sync.models import Contact, OutboxEntry, SyncAttempt
+from loops_sync.models import Contact, Drift, OutboxEntry, RemoteCheck, SyncAttempt, WebhookEvent
 
 KEPT_DONE = timedelta(days=30)
-Status = OutboxEntry.Status
+Status, Priority = OutboxEntry.Status, OutboxEntry.Priority
+# What staff decided, and who is to be left alone, before what happens all day, before what is done by the thousand.
+PRIORITIES = {
+    "nomination_approved": Priority.DECISION,
+    "nomination_rejected": Priority.DECISION,
+    "nomination_withdrawn": Priority.DECISION,
+    "nomination_duplicate": Priority.DECISION,
+    "nomination_reopened": Priority.DECISION,
+    "client_deleted": Priority.DECISION,
+    "person_forgotten": Priority.DECISION,
+    "backfill": Priority.BACKFILL,
+}
 
 
-def record_change(event_type: str, emails: Iterable[str], *, reference: Model | None = None) -> list[UUID]:
+def record_change(event_type: str, emails: Iterable[str | None], *, reference: Model | None = None) -> list[UUID]:
     """Write one entry for each address, in the caller's transaction: the ids of the contacts.
 
     Contacts are only inserted here, never updated, so that no writer waits for a worker.
@@ -29,6 +40,7 @@ def record_change(event_type: str, emails: Iterable[str], *, reference: Model | 
         OutboxEntry.objects.bulk_create(
             OutboxEntry(
                 event_type=event_type,
+                priority=PRIORITIES.get(event_type, Priority.NEWS),
                 contact_id=contact_id,
                 reference_type=reference._meta.model_name or "" if reference else "",
                 reference_id=str(reference.pk) if reference else "",
@@ -78,3 +90,6 @@ def purge_old() -> None:
     before = timezone.now() - KEPT_DONE
     OutboxEntry.objects.filter(status=Status.DONE, finished_at__lt=before).delete()
     SyncAttempt.objects.filter(at__lt=before).delete()
+    WebhookEvent.objects.filter(received_at__lt=before).delete()
+    Drift.objects.filter(mended_at__lt=before).delete()
+    RemoteCheck.objects.filter(started_at__lt=before).delete()

@@ -1,5 +1,6 @@
 """How the line to Loops is, as all workers see it."""
 
+import time
 from datetime import timedelta
 
 from django.conf import settings
@@ -11,11 +12,14 @@ from loops_sync import client, selectors
 from loops_sync.models import Contact, Relay, SweepSeat
 
 MOST_REFUSALS = 3
-PROBE_EVERY = timedelta(seconds=60)
+# A refused key waits for a person; an outage ends by itself, and then everybody waits for us.
+PROBE_EVERY, PROBE_OUTAGE_EVERY = timedelta(seconds=60), timedelta(seconds=10)
 # Longer than a sweep and its last batch can take.
 SWEEP_LEASE = timedelta(seconds=180)
 # One worker waiting for each answer would not reach ten requests a second over a real distance.
 SEATS = (1, 2)
+LOOKOUT = 3
+LOOKOUT_SECONDS, GLANCE_SECONDS = 50.0, 1.0
 
 
 def is_open() -> bool:
@@ -57,12 +61,12 @@ def note_failure(error: client.LoopsError, *, is_new: bool) -> None:
         line.consecutive_failures += 1
         line.outage_signs += is_new
         if line.is_stopped:
-            line.next_probe_at = now + PROBE_EVERY
+            line.next_probe_at = now + (PROBE_EVERY if line.is_unauthorized else PROBE_OUTAGE_EVERY)
         line.save()
 
 
 def probe_if_due(*, now: bool = False) -> None:
-    """While the line is stopped, ask Loops once a minute (or `now`) whether it is back; touches no contact."""
+    """While the line is stopped, ask Loops whether it is back: now and then, or `now`; touches no contact."""
     line = selectors.relay()
     if not settings.LOOPS_SYNC_ENABLED or not line.is_stopped:
         return
@@ -82,11 +86,39 @@ def note_alive() -> None:
     Relay.objects.filter(pk=1).update(swept_at=timezone.now())
 
 
+def is_in_outage() -> bool:
+    """Whether Loops is out of reach, and nobody has to do anything but wait."""
+    line = selectors.relay()
+    return settings.LOOPS_SYNC_ENABLED and line.is_out and not line.is_unauthorized
+
+
+def look_out() -> bool:
+    """Stay and ask until the outage is over, but no longer than a task may: whether this worker was the one.
+
+    One at a time, over all workers; whoever finds another at it has nothing to wait for.
+    """
+    seat = _take_seat((LOOKOUT,))
+    if seat is None:
+        return False
+    ends_at = time.monotonic() + LOOKOUT_SECONDS
+    try:
+        while is_in_outage() and time.monotonic() < ends_at:
+            probe_if_due()
+            time.sleep(GLANCE_SECONDS)
+    finally:
+        yield_sweep(seat)
+    return True
+
+
 def take_sweep() -> int | None:
     """Take a seat among those who sweep: its number, None when all are taken."""
+    return _take_seat(SEATS)
+
+
+def _take_seat(numbers: tuple[int, ...]) -> int | None:
     now = timezone.now()
-    SweepSeat.objects.bulk_create([SweepSeat(number=number) for number in SEATS], ignore_conflicts=True)
-    for number in SEATS:
+    SweepSeat.objects.bulk_create([SweepSeat(number=number) for number in numbers], ignore_conflicts=True)
+    for number in numbers:
         free = SweepSeat.objects.filter(Q(taken_until=None) | Q(taken_until__lt=now), pk=number)
         if free.update(taken_until=now + SWEEP_LEASE):
             return number

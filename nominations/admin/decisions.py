@@ -228,7 +228,7 @@ def delivery(admin: StaffModelAdmin, request: HttpRequest, nomination: Nominatio
     require(request, VIEW)
     count = request.GET.get("poll", "")
     polls = int(count) + 1 if count.isdecimal() and len(count) < 6 else 0
-    steps = steps_of(selectors.deliveries(nomination))
+    steps = steps_of([*selectors.deliveries(nomination), *selectors.mails(nomination)])
     context = {
         "nomination": nomination,
         "steps": steps,

@@ -67,11 +67,14 @@ def _href(name: str, value: str) -> str:
 def _step(delivery: Delivery) -> Step:
     name, label, note = "waiting", "Waiting", "A worker takes it in a moment."
     at = None
-    if delivery.status == "done":
+    if delivery.is_discarded:
+        name, label, note = "failed", "Not told", delivery.last_error
+    elif delivery.status == "done":
         name, label, note, at = "delivered", "Delivered", "", delivery.synced_at
     elif delivery.status == "dead":
         name, label = "failed", "Not delivered"
-        note = f"{delivery.last_error} It is not tried again by itself: mend the cause, then retry it in the outbox."
+        once_mended = f"mend the cause, then retry it in {delivery.place}."
+        note = f"{delivery.last_error} It is not tried again by itself: {once_mended}"
     elif delivery.status == "processing":
         name, label, note = "sending", "Sending", "Loops is being told."
     elif delivery.attempts:

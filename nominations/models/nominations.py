@@ -25,7 +25,10 @@ class ContactChange:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How far the news of a nomination's last change has come to one contact."""
+    """How far the news of a nomination's last change has come to one contact, or a mail about it to one person.
+
+    `last_error` is the reason when it `is_discarded`; `place` is where staff can retry it.
+    """
 
     role: str
     email: str
@@ -33,6 +36,8 @@ class Delivery:
     attempts: int
     last_error: str
     synced_at: datetime | None
+    is_discarded: bool = False
+    place: str = "the outbox"
 
 
 class NominationQuerySet(QuerySet["Nomination"]):

@@ -132,5 +132,10 @@ def deliveries(nomination: Nomination) -> list[Delivery]:
     return _answers(signals.delivery_requested.send(Nomination, nomination=nomination))
 
 
+def mails(nomination: Nomination) -> list[Delivery]:
+    """How far each mail about this nomination has come, as whoever sends it tells."""
+    return _answers(signals.mails_requested.send(Nomination, nomination=nomination))
+
+
 def _answers(sent: Iterable[tuple[Any, Any]]) -> list[Any]:
     return [item for _receiver, items in sent for item in items]

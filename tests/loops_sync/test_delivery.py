@@ -373,7 +373,7 @@ def test_state_of_many_people_costs_the_same_queries_as_of_one(
     builders.vote(nominations[0], email=nominations[1].nominator.email)
     emails = [email for row in nominations for email in (row.nominator.email, row.nominee.email)]
     for asked in (emails[:2], emails):
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(6):
             selectors.people(asked)
 
 

@@ -10,6 +10,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from config.sandbox import RunningSandbox
 from loops_sync import selectors, services, tasks
 from loops_sync.models import Contact, Relay, SweepSeat
+from loops_sync.services import relay
 from tests import builders
 
 
@@ -84,6 +85,39 @@ def test_a_sweep_probes_a_stopped_line(loops: RunningSandbox) -> None:
     Relay.objects.create(pk=1, unauthorized_at=timezone.now(), next_probe_at=timezone.now())
     tasks.sweep()
     assert len(loops.contacts) == 1
+
+
+def test_in_an_outage_one_stays_and_asks_until_loops_is_back(
+    loops: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr(relay, "PROBE_OUTAGE_EVERY", timedelta(0))
+    for _ in range(Relay.OUT_AFTER):
+        builders.submitted()
+    loops.set_fault("server_error", times=Relay.OUT_AFTER + 2)
+    tasks.sweep()
+    assert queued() == ["loops_sync.tasks.look_out"]
+    tasks.look_out()
+    assert [seen.path.rpartition("/")[2] for seen in loops.requests[Relay.OUT_AFTER :]] == ["api-key"] * 3
+    assert queued()[1:] == ["loops_sync.tasks.sweep"]
+    tasks.sweep()
+    assert len(loops.contacts) == Relay.OUT_AFTER
+    assert len(queued()) == 2
+
+
+def test_a_second_one_has_nothing_to_look_out_for(loops: RunningSandbox) -> None:
+    Relay.objects.create(pk=1, outage_signs=Relay.OUT_AFTER)
+    SweepSeat.objects.create(number=relay.LOOKOUT, taken_until=timezone.now() + timedelta(minutes=1))
+    tasks.look_out()
+    assert loops.requests == []
+    assert queued() == []
+
+
+def test_a_refused_key_is_no_outage(loops: RunningSandbox) -> None:
+    builders.submitted()
+    loops.set_fault("unauthorized")
+    tasks.sweep()
+    assert queued() == []
 
 
 @pytest.mark.parametrize(("name", "kind"), [("Deliver to Loops", "I"), ("Tidy up", "D")])

@@ -1,4 +1,4 @@
-"""What has to be told to Loops, to whom, and how the line is."""
+"""What has to be told to Loops, and to whom."""
 
 import uuid
 from datetime import datetime
@@ -31,18 +31,36 @@ class Contact(models.Model):
     """One person at Loops, by address. Carries the lease and the backoff, so that one worker speaks of them at a time.
 
     `accepted` is what Loops last accepted: `{}` while it has accepted nothing, null while that is unknown, because an
-    answer was lost. `in_doubt` while a request about them is due or made, until its end is noted.
+    answer was lost. `in_doubt` while a request about them is due or made, until its end is noted. `borrowed_id` is the
+    client's id that Loops may hold as their `userId`, noted before it is told; no two contacts may hold one.
+
+    What Loops tells of them by itself: `subscription` and the moment of the event that decided it, when they were
+    deleted there, after which nothing is told of them any more, and when a mail came back for good. Since
+    `forgotten_at` they want to be forgotten: Loops is told to, and then the address goes from here, too.
     """
 
+    class Subscription(models.TextChoices):
+        """Whether they take mails. Loops' word: it is never changed from here."""
+
+        UNKNOWN = "unknown"
+        SUBSCRIBED = "subscribed"
+        UNSUBSCRIBED = "unsubscribed"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = EmailField(unique=True)
+    email = EmailField(unique=True, null=True)
     accepted = models.JSONField(default=dict, null=True)
     synced_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
     in_doubt = models.BooleanField(default=False)
+    borrowed_id = models.UUIDField(null=True, unique=True)
     next_attempt_at = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=500, blank=True)
+    subscription = models.CharField(max_length=12, choices=Subscription.choices, default=Subscription.UNKNOWN)
+    subscription_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+    bounced_at = models.DateTimeField(null=True)
+    forgotten_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = ContactQuerySet.as_manager()
@@ -54,13 +72,34 @@ class Contact(models.Model):
         indexes = [models.Index(fields=["next_attempt_at"], name="contact_backing_off")]
 
     def __str__(self) -> str:
-        return str(self.email)
+        return self.email or "Erased person"
+
+    @property
+    def is_gone(self) -> bool:
+        """Deleted at Loops, by them or by hand: they are not made anew."""
+        return self.deleted_at is not None
+
+    @property
+    def is_unsubscribed(self) -> bool:
+        """They want no news: they are on no list."""
+        return self.subscription == self.Subscription.UNSUBSCRIBED
 
     def is_as(self, properties: dict[str, Any]) -> bool:
-        """Whether Loops already holds just this; somebody it never heard of, and who has no role, is right too."""
+        """Whether Loops already holds just this.
+
+        Somebody it never heard of, and who has no role, is right too; so is whoever was deleted there.
+        """
+        if self.is_gone:
+            return True
         if self.accepted == {}:
-            return "userGroup" not in properties
+            return properties.keys() <= {"email", "userId"}
         return bool(self.accepted == properties)
+
+    def may_hold(self, user_id: str) -> bool:
+        """Whether their `userId` at Loops is this client's, or could be."""
+        if self.is_gone or self.borrowed_id is None or str(self.borrowed_id) != user_id:
+            return False
+        return self.in_doubt or self.accepted is None or self.accepted.get("userId") == user_id
 
 
 class OutboxQuerySet(QuerySet["OutboxEntry"]):
@@ -95,7 +134,15 @@ class OutboxEntry(models.Model):
         DISCARDED = "discarded"
         SUPERSEDED = "superseded"
 
+    class Priority(models.IntegerChoices):
+        """What goes first when Loops' ten requests a second are short."""
+
+        DECISION = 0
+        NEWS = 1
+        BACKFILL = 2
+
     event_type = models.CharField(max_length=40)
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NEWS)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="entries")
     reference_type = models.CharField(max_length=40, blank=True)
     reference_id = models.CharField(max_length=40, blank=True)
@@ -125,6 +172,11 @@ class OutboxEntry(models.Model):
         ]
         indexes = [
             models.Index(fields=["id"], condition=Q(status__in=["pending", "processing"]), name="outbox_open"),
+            models.Index(
+                fields=["priority", "id"],
+                condition=Q(status__in=["pending", "processing"]),
+                name="outbox_open_by_priority",
+            ),
             models.Index(fields=["contact", "status"], name="outbox_of_contact"),
             models.Index(fields=["reference_type", "reference_id"], name="outbox_of_reference"),
             models.Index(fields=["status", "finished_at"], name="outbox_finished"),
@@ -146,56 +198,7 @@ class SyncAttempt(models.Model):
     class Meta:
         ordering = ["-at", "-id"]
         default_permissions = ("view",)
+        indexes = [models.Index(fields=["at"], condition=Q(ok=False), name="attempt_failed")]
 
     def __str__(self) -> str:
         return f"{'sent' if self.ok else 'failed'} {self.at:%H:%M:%S}"
-
-
-class Relay(models.Model):
-    """The state of the line, in one row that all workers share."""
-
-    OUT_AFTER = 3
-
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    unauthorized_at = models.DateTimeField(null=True)
-    next_probe_at = models.DateTimeField(null=True)
-    consecutive_failures = models.PositiveIntegerField(default=0)
-    outage_signs = models.PositiveIntegerField(default=0)
-    failing_since = models.DateTimeField(null=True)
-    last_error = models.CharField(max_length=500, blank=True)
-    swept_at = models.DateTimeField(null=True)
-
-    class Meta:
-        default_permissions = ()
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="relay_one_row")]
-
-    def __str__(self) -> str:
-        return "relay"
-
-    @property
-    def is_unauthorized(self) -> bool:
-        """Loops refused the key."""
-        return self.unauthorized_at is not None
-
-    @property
-    def is_out(self) -> bool:
-        """Several contacts in a row could not be delivered: it is Loops, not a contact."""
-        return self.outage_signs >= self.OUT_AFTER
-
-    @property
-    def is_stopped(self) -> bool:
-        """Only a probe may speak to Loops."""
-        return self.is_unauthorized or self.is_out
-
-
-class SweepSeat(models.Model):
-    """One of the few places for workers that sweep, so that the others stay free for fresh news."""
-
-    number = models.PositiveSmallIntegerField(primary_key=True)
-    taken_until = models.DateTimeField(null=True)
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"seat {self.number}"
