@@ -18,6 +18,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--nango-key", help="the only key of Nango accepted (default: any)")
     parser.add_argument("--webhook-url", default="", help="where Nango tells of new connections (default: nowhere)")
     parser.add_argument("--webhook-secret", default="", help="what Nango signs its webhooks with")
+    parser.add_argument("--loops-webhook-url", default="", help="where Loops tells of what people do there")
+    parser.add_argument("--loops-webhook-secret", default="", help="what Loops signs its webhooks with (whsec_…)")
     parser.add_argument("--template", action="append", help="a transactional id that exists; may be repeated")
     return parser.parse_args()
 
@@ -41,6 +43,7 @@ def main() -> None:
         raise SystemExit(f"Sandbox cannot listen on {arguments.host}:{arguments.port}: {error}") from None
     with sandbox:
         sandbox.nango.set_webhook(arguments.webhook_url, arguments.webhook_secret)
+        sandbox.set_webhook(arguments.loops_webhook_url, arguments.loops_webhook_secret)
         print(f"Sandbox on {sandbox.url}/ (Loops API: {sandbox.loops_url}, Nango: {sandbox.nango_url})", flush=True)
         stop.wait()
 

@@ -67,6 +67,25 @@ def _faults(sandbox: Sandbox) -> Response:
     return json_response(200, {"faults": sandbox.overview(contacts=0).faults})
 
 
+def _mails(sandbox: Sandbox, _: Request) -> Response:
+    return json_response(200, {"mails": sandbox.mails})
+
+
+def _act(sandbox: Sandbox, request: Request) -> Response:
+    given = parse_json_object(request.body) or {}
+    try:
+        statuses = sandbox.act(str(given.get("email", "")), str(given.get("action", "")))
+    except KeyError as error:
+        return json_response(404, {"detail": f"There is no {error.args[0]!r}."})
+    return json_response(200, {"webhooks": statuses})
+
+
+def _set_webhook(sandbox: Sandbox, request: Request) -> Response:
+    given = parse_json_object(request.body) or {}
+    sandbox.set_webhook(str(given.get("url", "")), str(given.get("secret", "")))
+    return json_response(200, {"success": True})
+
+
 def _reset(sandbox: Sandbox, _: Request) -> Response:
     sandbox.reset()
     return json_response(200, {"success": True})
@@ -93,6 +112,15 @@ def _page_fault(sandbox: Sandbox, request: Request) -> Response:
     return _back_to_page(form)
 
 
+def _page_act(sandbox: Sandbox, request: Request) -> Response:
+    form = request.body.decode("utf-8", "replace")
+    try:
+        sandbox.act(_field(form, "email"), _field(form, "action"))
+    except KeyError:  # somebody was faster: the page shows how it is
+        return _back_to_page(form)
+    return _back_to_page(form)
+
+
 def _page_reset(sandbox: Sandbox, request: Request) -> Response:
     sandbox.reset()
     return _back_to_page(request.body.decode("utf-8", "replace"))
@@ -110,10 +138,14 @@ ROUTES: dict[str, dict[str, Callable[[Sandbox, Request], Response]]] = {
     "/": {"GET": _page},
     "/_static/sandbox.css": {"GET": _stylesheet},
     "/_page/faults": {"POST": _page_fault},
+    "/_page/contacts": {"POST": _page_act},
     "/_page/reset": {"POST": _page_reset},
     "/_control/state": {"GET": _state},
     "/_control/requests": {"GET": _requests},
     "/_control/faults": {"POST": _set_fault, "DELETE": _clear_faults},
+    "/_control/mails": {"GET": _mails},
+    "/_control/contacts/act": {"POST": _act},
+    "/_control/webhook/target": {"POST": _set_webhook},
     "/_control/reset": {"POST": _reset},
     **NANGO_PAGES,
 }

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +19,12 @@ from config.sandbox.loops_values import (
     read_mailing_lists,
     settable_properties,
 )
+from config.sandbox.loops_webhooks import ACTIONS, event_of
 from config.sandbox.wire import Response, json_response
 
 BASE_PATH = "/api/v1"
 DEFAULT_TEMPLATES = ("sandbox_template",)
+KEPT_MAILS = 10_000
 IDEMPOTENCY_SECONDS = 24 * 3600
 MAX_IDEMPOTENCY_KEY = 100
 PROPERTY_TYPES = ("string", "number", "boolean", "date")
@@ -66,6 +68,7 @@ class Loops:
         self.contacts = ContactStore()
         self.custom_types: dict[str, str] = {} if bare else dict(LAUREL_PROPERTIES)
         self.counters: Counter[str] = Counter(events=0, transactional=0)
+        self.mails: deque[dict[str, Any]] = deque(maxlen=KEPT_MAILS)
         self._templates = frozenset(templates)
         self._used_keys: dict[str, float] = {}
 
@@ -160,9 +163,24 @@ class Loops:
             raise Refusal(404, "Transactional email not found.")
         if not isinstance(body.get("dataVariables", {}), dict):
             raise Refusal(400, "dataVariables must be an object.")
+        variables = body.get("dataVariables", {})
+        check_lengths(variables)
         if body.get("addToAudience") is True:
             self._upsert({"email": email})
+        sent = {"email": email, "transactionalId": template, "dataVariables": variables, "key": call.idempotency_key}
+        self.mails.append(sent)
         return self._sent("transactional", call.idempotency_key)
+
+    def act(self, email: str, action: str) -> list[dict[str, Any]]:
+        """What a person does to a contact, in a mail or in the audience: the events to send. Raises KeyError."""
+        names, contact = ACTIONS[action], self.contacts.by_email(email)
+        if contact is None:
+            raise KeyError(email)
+        if action == "delete":
+            self.contacts.delete(contact)
+        else:
+            contact["subscribed"] = action == "resubscribe"
+        return [event_of(name, contact) for name in names]
 
     def _upsert(self, body: dict[str, Any]) -> Contact:
         # All checks before the first change: a refused call leaves nothing behind.

@@ -1,8 +1,11 @@
 """The page of the sandbox, for people. Everything that a caller sent is escaped."""
 
+from typing import Any
+
 from config.sandbox.faults import KINDS
 from config.sandbox.loops import BASE_PATH, MAILING_LISTS
 from config.sandbox.loops_contacts import Contact
+from config.sandbox.loops_webhooks import ACTIONS
 from config.sandbox.markup import button, chip, escaped, fault_switches, pairs, request_list
 from config.sandbox.sandbox import Overview
 
@@ -29,6 +32,7 @@ PAGE = """<!doctype html>
 <main>
 <section aria-labelledby="counters"><h2 id="counters" class="quiet">At a glance</h2>{counters}</section>
 <section aria-labelledby="contacts"><h2 id="contacts">Contacts</h2>{contacts}</section>
+<section aria-labelledby="mails"><h2 id="mails">Mails</h2>{mails}</section>
 <section aria-labelledby="faults"><h2 id="faults">Faults</h2>{faults}</section>
 <section aria-labelledby="requests"><h2 id="requests">Last requests</h2>{requests}</section>
 <section aria-labelledby="reset"><h2 id="reset">Start afresh</h2>{reset}</section>
@@ -45,7 +49,8 @@ def render_page(seen: Overview, *, paused: bool) -> str:
         refresh="" if paused else f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n',
         refresh_link=_refresh_link(paused),
         counters=_counters(seen),
-        contacts=_contacts(seen),
+        contacts=_contacts(seen, _fields(paused)),
+        mails=_mails(seen),
         faults=fault_switches(KINDS, seen.faults, "/_page/faults", _fields(paused)),
         requests=request_list(seen.requests, BASE_PATH, seen.now),
         reset=button("/_page/reset", "Empty the sandbox", _fields(paused)),
@@ -70,15 +75,46 @@ def _counters(seen: Overview) -> str:
     return f'<dl class="figures">{pairs(figures.items())}</dl>'
 
 
-def _contacts(seen: Overview) -> str:
+def _contacts(seen: Overview, fields: dict[str, str]) -> str:
     if not seen.contacts:
         return '<p class="quiet">No contact yet. The first one appears here as soon as Laurel sends it.</p>'
     hidden = seen.counters["contacts"] - len(seen.contacts)
     more = f'<p class="quiet">{hidden} more, written earlier, are not shown.</p>' if hidden else ""
-    return f'<div class="cards">{"".join(map(_contact, seen.contacts))}</div>{more}'
+    return f'<div class="cards">{"".join(_contact(contact, fields) for contact in seen.contacts)}</div>{more}'
 
 
-def _contact(contact: Contact) -> str:
+def _mails(seen: Overview) -> str:
+    """The newest first, each with what its template was given."""
+    if not seen.mails:
+        return '<p class="quiet">No mail yet. Laurel sends one only for a template that it was told of.</p>'
+    return f'<div class="cards">{"".join(map(_mail, seen.mails))}</div>'
+
+
+def _mail(mail: dict[str, Any]) -> str:
+    return (
+        f"<article><h3>{escaped(mail['email'])}</h3>"
+        f'<p class="chips">{chip("list", mail["transactionalId"])}</p>'
+        f"<dl>{pairs(mail['dataVariables'].items())}</dl></article>"
+    )
+
+
+def _actions(contact: Contact, fields: dict[str, str]) -> str:
+    """What a person may do at Loops, which tells us of it."""
+    done = "resubscribe" if contact["subscribed"] else "unsubscribe"
+    email = contact["email"]
+    return "".join(
+        button(
+            "/_page/contacts",
+            action.capitalize(),
+            {"email": email, "action": action, **fields},
+            spoken=f"{action.capitalize()} {escaped(email)}",
+        )
+        for action in ACTIONS
+        if action != done
+    )
+
+
+def _contact(contact: Contact, fields: dict[str, str]) -> str:
     name = " ".join(part for part in (contact["firstName"], contact["lastName"]) if part)
     state = ("yes", "Subscribed") if contact["subscribed"] else ("no", "Unsubscribed")
     group = chip("group", contact["userGroup"]) if contact["userGroup"] else chip("none", "No group")
@@ -86,7 +122,8 @@ def _contact(contact: Contact) -> str:
     properties = [(key, value) for key, value in contact.items() if key not in HEAD_KEYS and value not in (None, "")]
     return (
         f"<article><h3>{escaped(contact['email'])}</h3><p>{escaped(name or 'No name')}</p>"
-        f'<p class="chips">{group}{chip(*state)}{lists}</p><dl>{pairs(properties)}</dl></article>'
+        f'<p class="chips">{group}{chip(*state)}{lists}</p><dl>{pairs(properties)}</dl>'
+        f'<div class="actions">{_actions(contact, fields)}</div></article>'
     )
 
 

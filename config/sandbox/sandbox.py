@@ -4,15 +4,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
 from config.sandbox.faults import CALM, MAX_WAIT_SECONDS, Fault, FaultBoard, Plan, unauthorized_response
 from config.sandbox.loops import BASE_PATH, Call, Loops
 from config.sandbox.loops_contacts import Contact, snapshot
+from config.sandbox.loops_webhooks import make_webhook
 from config.sandbox.nango import Nango
+from config.sandbox.nango_webhooks import deliver
 from config.sandbox.traffic import RateWindow, RecordedRequest, RequestLog
 from config.sandbox.wire import Hangup, Request, Response, parse_json_object
+
+SHOWN_MAILS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Overview:
     now: float
     rate: int
     contacts: list[Contact]
+    mails: list[dict[str, Any]]
     requests: list[RecordedRequest]
     faults: list[dict[str, Any]]
     counters: dict[str, Any]
@@ -41,6 +47,7 @@ class Sandbox:
         self._rate, self._bare, self._api_key, self._templates = rate, bare, api_key, tuple(templates)
         self._faults: FaultBoard[Fault] = FaultBoard()
         self.nango = Nango(stopping=self._stopping, api_key=nango_key)
+        self._webhook_url = self._webhook_secret = ""
         self._start_afresh()
 
     @property
@@ -63,6 +70,27 @@ class Sandbox:
     def requests_since(self, number: int) -> list[RecordedRequest]:
         with self._lock:
             return self._log.since(number)
+
+    @property
+    def mails(self) -> list[dict[str, Any]]:
+        """The mails sent, oldest first: `email`, `transactionalId`, `dataVariables` and the idempotency `key`."""
+        with self._lock:
+            return list(self._loops.mails)
+
+    def set_webhook(self, url: str, secret: str) -> None:
+        """Where Loops tells of what people do there, and what it signs with; an empty address is nowhere."""
+        with self._lock:
+            self._webhook_url, self._webhook_secret = url, secret
+
+    def act(self, email: str, action: str) -> list[int | None]:
+        """A person unsubscribes, resubscribes, bounces or deletes a contact, and Loops tells of it.
+
+        The statuses that came back, None where nobody answered. `action`: see `loops_webhooks.ACTIONS`. Raises
+        KeyError when there is no such contact or action.
+        """
+        with self._lock:
+            events, url, secret = self._loops.act(email, action), self._webhook_url, self._webhook_secret
+        return [deliver(url, make_webhook(event, secret)) for event in events] if url else []
 
     def set_fault(self, kind: str, **options: Any) -> None:
         """Switch a fault on, in place of an active one of its kind. Options and what they refuse: see `Fault`."""
@@ -91,6 +119,7 @@ class Sandbox:
                 now=time.monotonic(),
                 rate=self._window.limit,
                 contacts=store.snapshots() if contacts is None else store.latest(contacts),
+                mails=list(islice(reversed(self._loops.mails), SHOWN_MAILS)),
                 requests=self._log.latest(requests),
                 faults=self._faults.active(),
                 counters={

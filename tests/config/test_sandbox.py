@@ -587,3 +587,43 @@ def wait_for(condition: Any, seconds: float = 5) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_mails_are_kept_with_what_their_template_was_given() -> None:
+    with start_sandbox(rate=None, templates=["welcome"]) as sandbox:
+        body = {"email": "Ann@Example.com", "transactionalId": "welcome", "dataVariables": {"name": "<b>Ann</b>"}}
+        for _ in range(2):
+            send(sandbox, "POST", "/transactional", body, Idempotency_Key="k1")
+        assert sandbox.mails == [{**body, "email": "ann@example.com", "key": "k1"}]
+        assert send(sandbox, "GET", "/_control/mails").json == {"mails": sandbox.mails}
+        page = send(sandbox, "GET", "/?paused=1").body.decode()
+        assert "&lt;b&gt;Ann&lt;/b&gt;" in page
+        assert "<b>Ann</b>" not in page
+
+
+@pytest.mark.parametrize(
+    ("action", "subscribed"), [("unsubscribe", False), ("bounce", False), ("resubscribe", True), ("delete", None)]
+)
+def test_people_act_on_contacts(sandbox: RunningSandbox, action: str, subscribed: bool | None) -> None:
+    put(sandbox, **ANN)
+    given = {"email": "ANN@example.com", "action": action}
+    assert send(sandbox, "POST", "/_control/contacts/act", given).json == {"webhooks": []}
+    contact = sandbox.contact("ann@example.com")
+    assert (contact and contact["subscribed"]) is subscribed
+
+
+@pytest.mark.parametrize("given", [{"email": "nobody@example.com", "action": "delete"}, {"email": ANN["email"]}, [1]])
+def test_acting_on_nobody_is_told(sandbox: RunningSandbox, given: Any) -> None:
+    put(sandbox, **ANN)
+    assert send(sandbox, "POST", "/_control/contacts/act", given).status == 404
+    assert stored(sandbox)["subscribed"] is True
+
+
+def test_buttons_of_the_page_act(sandbox: RunningSandbox) -> None:
+    put(sandbox, **ANN)
+    form = urlencode({"email": ANN["email"], "action": "unsubscribe", "paused": "1"})
+    for _ in range(2):
+        assert send(sandbox, "POST", "/_page/contacts", form).headers["Location"] == "/?paused=1"
+    assert stored(sandbox)["subscribed"] is False
+    page = send(sandbox, "GET", "/?paused=1").body.decode()
+    assert "Resubscribe ann@example.com" in page

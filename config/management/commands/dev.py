@@ -22,6 +22,7 @@ from config.journey import Journey, JourneyError
 
 READY_SECONDS = 60
 STOP_SECONDS = 20
+LOOPS_SIGNS_WITH = "whsec_c2FuZGJveA=="
 LOGINS = "staff@, editor@, manager@ and cashier@laurel.test, password laurel-demo"
 
 
@@ -83,13 +84,15 @@ def running(port: int, environment: dict[str, str]) -> Iterator[list[subprocess.
         "NANGO_WEBHOOK_SECRET": "sandbox",
         "LOOPS_SYNC_ENABLED": "true",
         "LOOPS_API_KEY": "sandbox",
+        "LOOPS_WEBHOOK_SECRET": LOOPS_SIGNS_WITH,
+        **{f"LOOPS_TRANSACTIONAL_{kind.upper()}": f"sandbox_{kind}" for kind in settings.LOOPS_TRANSACTIONAL},
         "LOOPS_BASE_URL": f"http://127.0.0.1:{port + 10}/api/v1",
     }
     manage = [sys.executable, "manage.py"]
     for step in (["migrate", "--verbosity", "0"], ["demo", "--verbosity", "0"]):
         subprocess.run([*manage, *step], check=True, cwd=settings.BASE_DIR, env=environment)
     commands = [
-        [*sandbox(), "--port", str(port + 10), "--webhook-url", f"http://127.0.0.1:{port}/api/webhooks/nango"],
+        [*sandbox(f"http://127.0.0.1:{port}/api/webhooks"), "--port", str(port + 10)],
         [*manage, "qcluster"],
         [*gunicorn(), "--bind", f"127.0.0.1:{port}", "config.wsgi"],
     ]
@@ -105,15 +108,19 @@ def running(port: int, environment: dict[str, str]) -> Iterator[list[subprocess.
         stop(children)
 
 
-def sandbox() -> list[str]:
-    """Loops and Nango, whose Connect page tells us by webhook that a connection was made."""
-    return [sys.executable, "-m", "config.sandbox", "--webhook-secret", "sandbox"]
+def sandbox(webhooks: str) -> list[str]:
+    """Loops and Nango, which tell us by webhook what people do at their pages, and the templates of all our mails."""
+    nango = ["--webhook-url", f"{webhooks}/nango", "--webhook-secret", "sandbox"]
+    loops = ["--loops-webhook-url", f"{webhooks}/loops", "--loops-webhook-secret", LOOPS_SIGNS_WITH]
+    templates = [word for kind in settings.LOOPS_TRANSACTIONAL for word in ("--template", f"sandbox_{kind}")]
+    return [sys.executable, "-m", "config.sandbox", *nango, *loops, *templates]
 
 
 def gunicorn() -> list[str]:
     """Two processes with four threads; the access log stays off, because addresses may carry personal data."""
     program = str(Path(sys.executable).parent / "gunicorn")
-    return [program, "--workers", "2", "--threads", "4", "--log-level", "warning", "--no-control-socket"]
+    shared = ["--config", "python:config.gunicorn", "--log-level", "warning"]
+    return [program, *shared, "--workers", "2", "--threads", "4", "--no-control-socket"]
 
 
 def wait_until_ready(url: str, children: list[subprocess.Popen[bytes]]) -> None:
