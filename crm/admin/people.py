@@ -5,12 +5,16 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from crm import services
 from crm.models import Business, Membership, User
-from notifications.admin import StaffModelAdmin, badge, when
+from notifications.admin import StaffModelAdmin, badge, staff_page, when
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -41,14 +45,55 @@ class UserAdmin(StaffModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     list_filter = ("is_staff", "is_superuser", "is_active", "groups")
     search_fields = ("email", "first_name", "last_name")
     search_help_text = "Names and addresses."
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "second_factor")
     fieldsets = (
         (None, {"fields": ("email", "password")}),
         ("Person", {"fields": ("first_name", "last_name")}),
-        ("Rights", {"fields": ("is_active", *RIGHTS)}),
+        ("Rights", {"fields": ("is_active", "second_factor", *RIGHTS)}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
+
+    def get_urls(self) -> list[Any]:
+        """Django's, and the reset of a second factor."""
+        reset = path("<id>/second-factor/", self.admin_site.admin_view(self.reset), name="crm_user_second_factor")
+        return [reset, *super().get_urls()]
+
+    def reset(self, request: HttpRequest, id: str) -> HttpResponse:
+        """Somebody's phone is lost: a GET says what follows, a POST does it."""
+        user = self.get_object(request, id)
+        if user is None or not services.has_second_factor(user):
+            raise Http404("Not found.")
+        if not _is_superuser(request) or user == request.user:
+            raise PermissionDenied
+
+        def act() -> str:
+            services.reset_second_factor(user)
+            return f"{user} sets up a new second factor at the next login."
+
+        said = [
+            f"{user} sets up a new authenticator app at the next login, with the password alone.",
+            "Whoever is logged in as them, here or by a token, is logged out.",
+            "Be sure that it is they who ask.",
+        ]
+        return staff_page(
+            self,
+            request,
+            permission="crm.change_user",
+            title="Reset the second factor",
+            act=act,
+            then=reverse("admin:crm_user_change", args=[user.pk]),
+            about=user,
+            context=lambda: {"consequences": said, "button": "Reset it", "is_danger": True},
+        )
+
+    @admin.display(description="Second factor")
+    def second_factor(self, user: User) -> SafeString | str:
+        """Whether it is set up, and the way to reset it."""
+        if not services.has_second_factor(user):
+            return "Not set up."
+        url = reverse("admin:crm_user_second_factor", args=[user.pk])
+        return format_html('Set up. <a href="{}">Reset it</a>', url)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Nobody gives himself rights."""

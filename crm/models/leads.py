@@ -58,6 +58,7 @@ class Lead(models.Model):
     crm_last_activity_at = models.DateTimeField(null=True)
     last_crm_sync_at = models.DateTimeField(null=True)
     crm_deleted_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True, help_text="Since then no sync touches it.")
     last_message = models.CharField(max_length=500, blank=True)
     last_message_at = models.DateTimeField(null=True)
     contacted = models.BooleanField(default=False)

@@ -34,7 +34,8 @@ class User(AbstractUser):
     """A person who logs in by address and password."""
 
     username = None  # type: ignore[assignment]
-    email = EmailField("email address", unique=True)
+    # Null once the person is forgotten.
+    email = EmailField("email address", unique=True, null=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

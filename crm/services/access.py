@@ -1,8 +1,10 @@
 """Logins, remembered answers and turns."""
 
+import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from crm.models import IdempotencyKey, RateGate, User, normal_email
+from crm.services.two_factor import code_wait, has_second_factor, needs_second_factor, verify_code
 
 Answer = tuple[int, Any]
 RATE = re.compile(r"(\d+)/(s|sec|second|m|min|minute|h|hour)")
@@ -33,14 +36,45 @@ def login_name(request: HttpRequest | None, credentials: dict[str, Any] | None) 
     return normal_email(str(name)) if name is not None else None
 
 
-def check_login(request: HttpRequest, *, email: str, password: str) -> User:
-    """The user of a right address and password. Raises ValidationError `invalid_credentials`."""
-    user = authenticate(request, username=normal_email(email), password=password)
+def check_login(request: HttpRequest, *, email: str, password: str, otp: str = "") -> User:
+    """The user of a right address, password and, for staff, code.
+
+    Raises ValidationError: `invalid_credentials`, or `otp_required` where only the code is missing.
+    """
+    with one_login_at_a_time(email):
+        user = authenticate(request, username=normal_email(email), password=password)
     if not isinstance(user, User):
         raise ValidationError("The address or the password is wrong.", code="invalid_credentials")
+    if needs_second_factor(user):
+        _check_code(user, otp)
     # As Django's own login does: whoever counts failures starts anew.
     user_logged_in.send(User, request=request, user=user)
     return user
+
+
+@contextmanager
+def one_login_at_a_time(name: str) -> Iterator[None]:
+    """Those who try one account together have their passwords checked and counted one after the other.
+
+    Else as many more could be checked than the limit allows as there are threads. Raise nothing inside: what has been
+    counted would be taken back.
+    """
+    digest = hashlib.sha256(normal_email(name).encode("utf-8", "replace")).hexdigest()
+    with transaction.atomic():
+        _locked_gate(f"login:{digest}")
+        yield
+
+
+def _check_code(user: User, otp: str) -> None:
+    if not has_second_factor(user):
+        raise ValidationError("Log in to the admin first, and set up your second factor there.", code="otp_required")
+    if not otp:
+        raise ValidationError("Send the code of your authenticator app as `otp`.", code="otp_required")
+    wait = code_wait(user, otp)
+    if wait:
+        raise ValidationError("Too many wrong codes. Try again later.", code="throttled", params={"wait": wait})
+    if verify_code(user, otp) is None:
+        raise ValidationError("The code is wrong, or was used before.", code="invalid_credentials")
 
 
 def is_cron_secret(header: str) -> bool:

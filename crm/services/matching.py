@@ -16,7 +16,17 @@ Bucket, Reason = SyncOutcome.Bucket, SyncOutcome.Reason
 CRM_OWNED = ("crm_owner", "crm_owner_email", "crm_status", "crm_stage", "crm_description", "crm_last_activity_at")
 IDENTITY = ("name", "first_name", "last_name", "phone", "phone_raw", "email", "company")
 COMPARED = (*IDENTITY, *CRM_OWNED, "opted_out")
-LOADED = ("id", *COMPARED, "lead_type", "edited_fields", "crm_id", "crm_source", "crm_account_id", "crm_deleted_at")
+LOADED = (
+    "id",
+    *COMPARED,
+    "lead_type",
+    "edited_fields",
+    "crm_id",
+    "crm_source",
+    "crm_account_id",
+    "crm_deleted_at",
+    "erased_at",
+)
 LENGTHS = {
     name: Lead._meta.get_field(name).max_length  # type: ignore[union-attr]
     for name in (*IDENTITY, *CRM_OWNED)
@@ -129,6 +139,9 @@ def judge(
     require_phone: bool,
 ) -> Outcome:
     """What becomes of the contact. `known` is the lead of its CRM id. The lead it stands for is claimed."""
+    if known is not None and known["erased_at"] is not None:
+        claims.by_lead.add(known["id"].bytes)
+        return left_alone(Outcome(contact, Bucket.UNCHANGED, lead=known["id"]))
     if known is None:
         reason = _reason_to_skip(contact, values, require_phone)
         if not reason and claims.holds(values["phone"], values["email"]):
@@ -137,6 +150,13 @@ def judge(
             return Outcome(contact, Bucket.SKIPPED, reason)
         known = _alike(values, free, claims)
     return _written(contact, values, known, claims)
+
+
+def left_alone(outcome: Outcome) -> Outcome:
+    """Whoever was forgotten stays so: not even the outcome says who it is."""
+    outcome.contact = FetchedContact(crm_id=outcome.contact.crm_id)
+    outcome.bucket, outcome.values, outcome.changes = Bucket.UNCHANGED, {}, {}
+    return outcome
 
 
 def _reason_to_skip(contact: FetchedContact, values: dict[str, Any], require_phone: bool) -> str:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from crm.models import Connection, Lead, LeadAlias, Message, SyncOutcome, SyncRun
 from crm.services.bulk import insert_rows
-from crm.services.matching import COMPARED, LOADED, Bucket, Outcome, kept
+from crm.services.matching import COMPARED, LOADED, Bucket, Outcome, kept, left_alone
 
 NEW_COLUMNS = (
     "id",
@@ -71,11 +71,14 @@ def write_batch(connection: Connection, outcomes: list[Outcome]) -> None:
     rows = Lead.objects.select_for_update(no_key=True).filter(pk__in=[outcome.lead for outcome in changed])
     fresh = {row["id"]: row for row in rows.values(*LOADED)}
     for outcome in changed:
-        if outcome.lead in fresh:  # somebody may have edited it since it was judged
-            outcome.values |= kept(outcome.values, fresh[outcome.lead])
+        if outcome.lead in fresh:  # somebody may have edited it since it was judged, or it was forgotten
+            now_is = fresh[outcome.lead]
+            outcome.values |= kept(outcome.values, now_is)
+            if now_is["erased_at"] is not None:
+                left_alone(outcome)
     # An upsert by id: far quicker than one UPDATE a row, on both databases.
     Lead.objects.bulk_create(
-        [_changed(connection, outcome, now) for outcome in changed],
+        [_changed(connection, outcome, now) for outcome in changed if outcome.bucket == Bucket.UPDATED],
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=CHANGED,

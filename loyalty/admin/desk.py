@@ -118,8 +118,10 @@ def signed(points: int) -> str:
     return f"{points:+,}".replace("-", "\N{MINUS SIGN}")
 
 
-def phone_for_display(phone: str) -> str:
+def phone_for_display(phone: str | None) -> str:
     """`+44 7306 506797`."""
+    if not phone:
+        return "–"
     return phonenumbers.format_number(phonenumbers.parse(phone), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 

@@ -12,10 +12,13 @@ from loyalty.models.programs import Program
 
 
 class Customer(models.Model):
-    """Somebody with a phone: one row over all businesses, of which a business sees those who joined it."""
+    """Somebody with a phone: one row over all businesses, of which a business sees those who joined it.
+
+    The phone is null once the person is forgotten.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    phone = PhoneField(unique=True)
+    phone = PhoneField(unique=True, null=True)
     phone_raw = models.CharField(max_length=50, blank=True, editable=False)
     email = EmailField(blank=True)
     first_name = models.CharField(max_length=100, blank=True)
@@ -35,7 +38,7 @@ class Customer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.phone
+        return self.name or self.phone or ""
 
     @property
     def name(self) -> str:

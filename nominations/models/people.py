@@ -12,10 +12,10 @@ from crm.models import EmailField, PhoneField, email_is_normal, phone_is_e164
 
 
 class Person(models.Model):
-    """What is known of somebody who nominates or votes. The address is who they are."""
+    """What is known of somebody who nominates or votes. The address is who they are; null once they are forgotten."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = EmailField(unique=True)
+    email = EmailField(unique=True, null=True)
     first_name = models.CharField(max_length=100)
     last_name = models.CharField(max_length=100)
     linkedin_url = models.URLField(max_length=300, blank=True)
@@ -31,7 +31,7 @@ class Person(models.Model):
         ordering = ["last_name", "first_name", "email"]
 
     def __str__(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip() or self.email
+        return f"{self.first_name} {self.last_name}".strip() or self.email or ""
 
 
 class Nominator(Person):

@@ -18,7 +18,7 @@ def lock_season(season_id: int) -> Season:
 
 
 def lock_seasons() -> list[Season]:
-    """All of them, for what is about votes of any season."""
+    """All of them, for what is about no season in particular."""
     return list(Season.objects.select_for_update(no_key=True).order_by("pk"))
 
 

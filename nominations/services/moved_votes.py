@@ -116,7 +116,8 @@ def _note(manual: Counts, source: Nominee, target: Nominee, *, by: User | None, 
 
 def _told(votes: QuerySet[Vote]) -> list[str]:
     counted = votes.filter(state=Vote.State.COUNTED)
-    return list(Voter.objects.filter(votes__in=counted).distinct().values_list("email", flat=True))
+    voters = Voter.objects.filter(votes__in=counted).distinct()
+    return [email for email in voters.values_list("email", flat=True) if email]
 
 
 def _tell(emails: list[str], nominee: Nominee) -> None:

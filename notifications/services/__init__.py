@@ -11,7 +11,9 @@ from notifications.services.requests import (
     ask,
     expire_request,
     expire_requests,
+    forget,
     pending_request,
+    told_of,
     withdraw_request,
 )
 
@@ -21,6 +23,7 @@ __all__ = [
     "change_preferences",
     "expire_request",
     "expire_requests",
+    "forget",
     "forget_old_changes",
     "note_change",
     "notify",
@@ -30,5 +33,6 @@ __all__ = [
     "retry_mail",
     "send_mail_of",
     "send_mails",
+    "told_of",
     "withdraw_request",
 ]

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from notifications.models import ApprovalRequest, Notification
+from notifications.models import ApprovalRequest, Notification, Preferences
 from notifications.selectors import preferences_of
 from notifications.services.changes import note_change, note_notification
 from notifications.services.notifications import store_notification
@@ -140,3 +141,23 @@ def _end(request: ApprovalRequest, status: str) -> None:
         notification.save(update_fields=["acted_at", "read_at"])
     note_notification(notification, "updated")
     note_change("approval", request.pk, action="updated", customer=request.customer_id, business=request.business_id)
+
+
+def told_of(customers: set[UUID], names: frozenset[str]) -> QuerySet[Notification]:
+    """What these customers were told, and what businesses were told that names them."""
+    named = Q(pk__in=[])
+    for name in names:
+        named |= Q(title__icontains=name) | Q(message__icontains=name)
+    return Notification.objects.filter(Q(customer_id__in=customers) | named & Q(business_id__isnull=False))
+
+
+def forget(told: QuerySet[Notification]) -> None:
+    """Delete what was told. A question stays as a row, closed and without its words, and so does its answer."""
+    for request in ApprovalRequest.objects.filter(notification__in=told, status=Status.PENDING):
+        _end(_locked(request.pk), Status.EXPIRED)
+    asked = ApprovalRequest.objects.filter(notification__in=told)
+    asked.update(data={})
+    kept = list(asked.values_list("notification", flat=True))
+    Notification.objects.filter(pk__in=kept).update(title="", message="", data={}, email="", mail_error="")
+    Preferences.objects.filter(pk__in=told.exclude(customer_id=None).values("customer_id")).delete()
+    told.exclude(pk__in=kept).delete()

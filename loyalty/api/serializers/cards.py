@@ -17,8 +17,10 @@ from notifications.api.serializers import StrictSerializer
 EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
 
 
-def display_phone(phone: str) -> str:
-    """As people read it: `+44 7306 506797`."""
+def display_phone(phone: str | None) -> str:
+    """As people read it: `+44 7306 506797`; nothing of somebody who was forgotten."""
+    if not phone:
+        return ""
     return phonenumbers.format_number(phonenumbers.parse(phone), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 

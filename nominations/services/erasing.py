@@ -1,0 +1,96 @@
+"""What the awards know of a person, and how it is forgotten: votes and decisions stay, without them."""
+
+import re
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from crm.models import User
+from crm.services.erasing import FIRST, INSTEAD, LAST, Holding, Subject, erase_mentions, mentioning
+from nominations.models import DecisionLog, Nomination, Nominator, Nominee, Vote, Voter
+from nominations.services.decisions import withdraw_nomination
+from nominations.services.log import lock_seasons
+
+PERSON, COMPANY = Nominee.Kind.PERSON, Nominee.Kind.COMPANY
+BLANK_PERSON = dict.fromkeys(("linkedin_url", "company", "job_title", "phone", "phone_raw", "country"), "")
+BLANK_NOMINEE = {
+    **BLANK_PERSON,
+    **dict.fromkeys(("email", "website", "industry", "company_size", "bio", "achievements", "image"), ""),
+}
+
+
+def people(subject: Subject) -> list[QuerySet[Any]]:
+    """The rows here that are the person. A company is nobody."""
+    found = subject.known_by()
+    return [Nominator.objects.filter(found), Voter.objects.filter(found), Nominee.objects.filter(found, kind=PERSON)]
+
+
+def holdings(subject: Subject) -> list[Holding]:
+    """Nominators, voters, nominees, what they wrote, and what was written and decided about them."""
+    found = subject.known_by()
+    nominees = Nominee.objects.filter(found, kind=PERSON)
+    nominators = Nominator.objects.filter(found)
+    voters = Voter.objects.filter(found)
+    nominations = Nomination.objects.filter(Q(nominee__in=nominees) | Q(nominator__in=nominators))
+    decisions = DecisionLog.objects.filter(nomination__in=nominations)
+    elsewhere = mentioning(DecisionLog.objects.exclude(nomination__in=nominations), ["reason"], subject.identifiers)
+    companies = Nominee.objects.filter(found, kind=COMPANY)
+    named = [re.escape(name) for name in subject.names]
+    texts = mentioning(Nominee.objects.exclude(pk__in=nominees), ["bio", "achievements"], named)
+    return [
+        # Decisions of their own come first: withdrawing writes further ones, without a reason.
+        Holding(
+            decisions.exclude(reason=""), "The reason is blanked, the chain of decisions still holds", _blank_reasons
+        ),
+        Holding(
+            elsewhere, "The reason is blanked, the chain of decisions still holds", _blank_reasons, is_theirs=False
+        ),
+        Holding(nominees, "The page is taken down, votes still count", _take_down),
+        Holding(nominations, "Without what was written", _blank_words),
+        Holding(nominators, "Stays as “Erased person”", _empty_people),
+        Holding(Vote.objects.filter(voter__in=voters), "Still counts, without network and browser", _blank_votes),
+        Holding(voters, "Stays as “Erased person”, votes still count", _empty_people),
+        Holding(companies, "Stays, without address and phone", _empty_companies),
+        Holding(
+            texts,
+            f"The name becomes {INSTEAD}",
+            lambda rows, by: erase_mentions(rows, ["bio", "achievements"], named),
+            is_theirs=False,
+        ),
+    ]
+
+
+def _blank_reasons(rows: QuerySet[Any], by: User) -> None:
+    """The one update that the log lets through."""
+    rows.update(reason="")
+
+
+def _take_down(rows: QuerySet[Any], by: User) -> None:
+    """Withdrawn, as at their wish; then without name, picture and address."""
+    lock_seasons()
+    open_ones = [Nomination.State.SUBMITTED, Nomination.State.APPROVED]
+    for nomination in Nomination.objects.filter(nominee__in=rows, state__in=open_ones).order_by("pk"):
+        withdraw_nomination(nomination, by=by)
+    for nominee in rows.exclude(image=""):
+        storage, name = nominee.image.storage, nominee.image.name
+        transaction.on_commit(lambda storage=storage, name=name: storage.delete(name))  # type: ignore[misc]
+    rows.filter(state=Nominee.State.LIVE).update(state=Nominee.State.SUSPENDED)
+    rows.update(**BLANK_NOMINEE, first_name=FIRST, last_name=LAST, slug=None)
+
+
+def _blank_words(rows: QuerySet[Any], by: User) -> None:
+    rows.update(why="", admin_notes="")
+
+
+def _blank_votes(rows: QuerySet[Any], by: User) -> None:
+    rows.update(ip_prefix="", user_agent="")
+
+
+def _empty_people(rows: QuerySet[Any], by: User) -> None:
+    """Without a signal: Loops is told by whoever forgets there."""
+    rows.update(**BLANK_PERSON, email=None, first_name=FIRST, last_name=LAST)
+
+
+def _empty_companies(rows: QuerySet[Any], by: User) -> None:
+    rows.update(email="", phone="", phone_raw="")
