@@ -7,12 +7,15 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
+from config.dashboard import delivery_charts
 from crm.models import Business, Connection, Lead, Membership, User
+from crm.services import one_login_at_a_time
 from loops_sync import selectors as loops
 from loyalty import selectors as points
 from loyalty.models import LedgerProof
@@ -44,6 +47,15 @@ def may_enter(user: User | AnonymousUser) -> bool:
 class WorkerLoginForm(StaffLoginForm):
     """Also for members of a business, who are not staff."""
 
+    def clean(self) -> dict[str, Any]:
+        """Raises ValidationError, after the failure has been counted."""
+        with one_login_at_a_time(str(self.cleaned_data.get("username", ""))):
+            try:
+                return super().clean()
+            except ValidationError as error:
+                refusal = error
+        raise refusal
+
     def confirm_login_allowed(self, user: Any) -> None:
         """Raises ValidationError."""
         if not may_enter(user):
@@ -71,23 +83,36 @@ class StaffHomeSite(StaffAdminSite):
         """Staff, and members of a business. What each may see is for each list to say."""
         return may_enter(request.user)
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Django's page; whoever has given their password already goes on to their code."""
+        from crm.admin.two_factor import half_way, second_factor_address
+
+        if request.method == "GET" and half_way(request) is not None:
+            return HttpResponseRedirect(second_factor_address(request))
+        return super().login(request, extra_context)
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Django's list of lists, below what waits for this user."""
-        return super().index(request, {"tiles": tiles(request), **(extra_context or {})})
+        charts = delivery_charts() if request.user.has_perm(VIEW_OUTBOX) else []
+        return super().index(request, {"tiles": tiles(request), "charts": charts, **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
-        """Django's, and those of the points' own pages."""
+        """Django's, those of the points' own pages, the second factor's and that of a person's data."""
         # Screens register on this site, so that it has to exist before they do.
+        from config import erasing_pages
+        from crm.admin import two_factor
         from loyalty.admin import live, reports, till
 
-        return [*till.urls(self), *live.urls(self), *reports.urls(self), *super().get_urls()]
+        own = [*two_factor.urls(self), *erasing_pages.urls(self)]
+        return [*own, *till.urls(self), *live.urls(self), *reports.urls(self), *super().get_urls()]
 
     def banners(self, request: HttpRequest) -> list[Banner]:
         """What is wrong with the line to Loops, for those who may see the outbox."""
         if not request.user.has_perm(VIEW_OUTBOX):
             return []
         url = reverse("admin:loops_sync_outboxentry_changelist")
-        return [Banner(text, url + query, "Open the outbox") for text, query in loops.alerts()]
+        incidents = reverse("admin:loops_sync_incident_changelist")
+        return [Banner(text, url + query, "Open the outbox", incidents) for text, query in loops.alerts()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Our apps in their order; the machinery last, for superusers only."""
@@ -151,7 +176,7 @@ def _approved_today() -> Tile:
 
 
 def _outbox() -> Tile:
-    counts = loops.outbox_counts()
+    counts = loops.outbox_depth()
     url, dead = reverse("admin:loops_sync_outboxentry_changelist"), counts["dead"]
     waiting = counts["pending"] + counts["processing"]
     if dead:

@@ -18,7 +18,7 @@ from crm.client import NangoError
 STATUS_BY_CODE = {
     **dict.fromkeys(("reason_required", "below_minimum", "not_a_multiple", "over_order_limit", "limit_exceeded"), 400),
     **dict.fromkeys(("idempotency_key_invalid", "bad_request"), 400),
-    **dict.fromkeys(("invalid_credentials",), 401),
+    **dict.fromkeys(("invalid_credentials", "otp_required"), 401),
     **dict.fromkeys(("nominations_closed", "voting_closed", "csrf_failed", "permission_denied"), 403),
     **dict.fromkeys(("not_live", "no_season", "not_found"), 404),
     **dict.fromkeys(("already_nominated", "already_voted", "already_decided", "duplicate_email"), 409),
@@ -29,6 +29,7 @@ STATUS_BY_CODE = {
     "gone": 410,
     "too_large": 413,
     "idempotency_key_reused": 422,
+    "throttled": 429,
     "upstream_error": 502,
     "upstream_busy": 503,
     "upstream_timeout": 504,
@@ -82,7 +83,10 @@ def _broken_rule(error: DjangoValidationError) -> Response:
         return Response(fields, status=400)
     code = getattr(error, "code", None)
     if code in STATUS_BY_CODE:
-        return coded(STATUS_BY_CODE[code], error.messages[0], code)
+        response = coded(STATUS_BY_CODE[code], error.messages[0], code)
+        if code == "throttled":
+            response["Retry-After"] = str(max(1, math.ceil((error.params or {}).get("wait", RETRY_AFTER_SECONDS))))
+        return response
     return Response({"non_field_errors": error.messages}, status=400)
 
 

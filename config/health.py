@@ -21,10 +21,16 @@ def _migrations() -> bool:
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
+def _loops() -> bool:
+    """Red while Loops refuses our key: nothing passes until somebody mends it. An outage mends itself."""
+    return selectors.connection_state() != "unauthorized"
+
+
 CHECKS: dict[str, Callable[[], bool]] = {
     "database": _database,
     "migrations": _migrations,
     "worker": selectors.worker_is_alive,
+    "loops": _loops,
 }
 
 
@@ -36,7 +42,7 @@ def alive(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when database, migrations and worker are fine; else 503 with the failing checks named."""
+    """200 when database, migrations, worker and Loops' key are fine; else 503 with the failing checks named."""
     failing = [name for name, check in CHECKS.items() if not _passes(check)]
     status = {"status": "failing" if failing else "ok", "failing": failing}
     return JsonResponse(status, status=503 if failing else 200)

@@ -9,6 +9,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from config.hosts import is_this_machine
+from config.logs import logging_config, report_errors
+from config.redaction import Redactor
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -46,12 +48,16 @@ INSTALLED_APPS = [
     "axes",
     "corsheaders",
     "django_htmx",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "django_q",
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
 
 MIDDLEWARE = [
+    "config.middleware.RequestLogMiddleware",
     "config.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -61,6 +67,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "config.second_factor.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -105,9 +113,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The queue only shortens the wait: the outbox owns attempts and backoff, so a task never raises for a foreign error.
+# Redis forgets what a killed worker had in hand (the next sweep makes up for it); the database does not.
+REDIS_URL = env.str("REDIS_URL", default="")
 Q_CLUSTER = {
+    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
     "name": "laurel",
-    "orm": "default",
     "workers": 3,
     "queue_limit": 3,
     "bulk": 1,
@@ -143,13 +153,15 @@ AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True
 # Locking by account alone is wanted: an attacker has many addresses.
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
+STAFF_REQUIRE_2FA = env.bool("STAFF_REQUIRE_2FA", default=not DEBUG)
+OTP_TOTP_ISSUER = "Laurel"
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": timedelta(hours=12), "AUTO_REFRESH": False}
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 if TRUSTED_PROXY_COUNT:
@@ -217,11 +229,21 @@ LOOPS_TIMEOUT_SECONDS = env.float("LOOPS_TIMEOUT_SECONDS", default=10)
 # Empty means no gate: for benchmarks against a sandbox that has no limit either.
 LOOPS_REQUESTS_PER_SECOND = float(env.str("LOOPS_REQUESTS_PER_SECOND", default="9.3") or 0)
 LOOPS_SOURCE = env.str("LOOPS_SOURCE", default="Laurel Awards")
+LOOPS_CLIENT_SOURCE = env.str("LOOPS_CLIENT_SOURCE", default="Laurel Clients")
 LOOPS_GROUPS = {
     "nominee": env.str("LOOPS_GROUP_NOMINEE", default="Nominess"),
     "nominator_live": env.str("LOOPS_GROUP_NOMINATOR_LIVE", default="Nominator Live"),
     "nominator": env.str("LOOPS_GROUP_NOMINATOR", default="Nominator"),
     "voter": env.str("LOOPS_GROUP_VOTER", default="Voters"),
+}
+# Signs what Loops tells us; empty refuses everything.
+LOOPS_WEBHOOK_SECRET = env.str("LOOPS_WEBHOOK_SECRET", default="")
+# The template of each mail in Loops; an empty one is not sent.
+LOOPS_TRANSACTIONAL = {
+    "vote": env.str("LOOPS_TRANSACTIONAL_VOTE", default=""),
+    "nomination": env.str("LOOPS_TRANSACTIONAL_NOMINATION", default=""),
+    "nominee_approved": env.str("LOOPS_TRANSACTIONAL_NOMINEE_APPROVED", default=""),
+    "nominator_approved": env.str("LOOPS_TRANSACTIONAL_NOMINATOR_APPROVED", default=""),
 }
 LOOPS_LISTS = {role: env.str(f"LOOPS_LIST_{role.upper()}", default="") for role in LOOPS_GROUPS}
 
@@ -272,12 +294,16 @@ STORAGES = {
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"Laurel <no-reply@{urlsplit(PUBLIC_BASE_URL).hostname}>"
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    # Django's own handlers would print everything a second time.
-    "loggers": {"django": {"handlers": [], "level": "WARNING"}},
-}
+# Who is told of alarms; empty: the superusers.
+ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
+
+# --- Seen from outside ---------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+LOG_LEVEL = (env.str("LOG_LEVEL", default="") or "INFO").upper()
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+PASSWORDS = [DATABASES["default"].get("PASSWORD"), vars().get("EMAIL_HOST_PASSWORD"), urlsplit(REDIS_URL).password]
+KEYS = [SECRET_KEY, CRON_SECRET, METRICS_TOKEN, LOOPS_API_KEY, NANGO_SECRET_KEY, SENTRY_DSN]
+REDACTOR = Redactor(SECRET_KEY, [*filter(None, PASSWORDS), *KEYS, LOOPS_WEBHOOK_SECRET, NANGO_WEBHOOK_SECRET])
+LOGGING = logging_config(REDACTOR, level=LOG_LEVEL, is_json=not DEBUG)
+if SENTRY_DSN:
+    report_errors(SENTRY_DSN, REDACTOR)

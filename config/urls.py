@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView
 
-from config import health
+from config import health, metrics
 from config.docs import DocsView
 from config.errors import missing_route
 from loyalty.selectors import scope_of
@@ -28,6 +28,7 @@ urlpatterns = [
     path("", include("loyalty.pages.urls")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs", DocsView.as_view(), name="api-docs"),
