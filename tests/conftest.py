@@ -43,6 +43,7 @@ def calm(settings: Settings) -> None:
     settings.THROTTLE_RATES = {"public": "", "lookup": ""}
     settings.LOOPS_SYNC_ENABLED = False
     settings.LOOPS_API_KEY = "sandbox"
+    settings.LOOPS_TRANSACTIONAL = dict.fromkeys(settings.LOOPS_TRANSACTIONAL, "")
     settings.LOOPS_REQUESTS_PER_SECOND = 0
     settings.CRON_SECRET = "clock"
     # Where nobody listens, until a test asks for the sandbox.

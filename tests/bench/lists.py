@@ -1,9 +1,10 @@
 """Lists cost the same for one row as for a hundred."""
 
 from django.db import connection
-from django.test import Client
+from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
+from crm.models import Client
 from loyalty import services
 from loyalty.models import LedgerProof, LoyaltyCard
 from nominations.models import Nomination
@@ -25,6 +26,8 @@ LISTS = [
     "/api/admin/customers?business=corner-cafe&page_size=100",
     "/business/customers?business=corner-cafe",
     "/admin/loyalty/customers/live/?business=corner-cafe",
+    "/api/clients?business=corner-cafe&page_size=100",
+    "/admin/crm/client/",
     "/admin/loyalty/loyaltycard/",
     "/admin/loyalty/pointstransaction/",
     "/admin/loyalty/pointshold/",
@@ -40,10 +43,11 @@ def query_counts() -> list[Row]:
     from django.core.management import call_command
 
     call_command("flush", interactive=False, verbosity=0)
-    client = Client(headers={"host": "localhost"})
+    client = Browser(headers={"host": "localhost"})
     client.force_login(builders.superuser())
     builders.approved()
     card()
+    builders.client()
     for address in LISTS:  # content types and the like are looked up once a process
         client.get(address)
     one = [queries(client, address) for address in LISTS]
@@ -51,6 +55,8 @@ def query_counts() -> list[Row]:
         builders.approved()
     while LoyaltyCard.objects.count() < 100:
         card()
+    while Client.objects.count() < 100:
+        builders.client()
     hundred = [queries(client, address) for address in LISTS]
     return [
         Row(f"queries for 100 rows ÷ for 1: {address}", many / few, 1.0, False, f"{many} and {few}")
@@ -65,7 +71,7 @@ def card() -> None:
     LedgerProof.objects.create(card=made, by=builders.superuser(), state=LedgerProof.State.BROKEN)
 
 
-def queries(client: Client, address: str) -> int:
+def queries(client: Browser, address: str) -> int:
     """How many one list makes."""
     with CaptureQueriesContext(connection) as captured:
         answer = client.get(address)

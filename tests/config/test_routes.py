@@ -26,6 +26,10 @@ PERMISSIONS = (
     "loyalty.change_program",
     "crm.view_connection",
     "crm.sync_connection",
+    "crm.view_client",
+    "crm.add_client",
+    "crm.change_client",
+    "crm.delete_client",
     "crm.view_lead",
     "crm.add_lead",
     "crm.change_lead",
@@ -48,6 +52,7 @@ FOR_CUSTOMERS = "401 403 403 403 403 403 403 200"
 UNNAMED, FOREIGN = "401 403 403 400 400 200 200 403", "401 404 403 404 404 404 404 404"
 UNNAMED_INCOMPLETE, NOT_CONNECTED = UNNAMED.replace("200", "400"), UNNAMED.replace("200", "409")
 
+METRICS = "401 403 200 200 200 403 403 403"
 PUBLIC_READ = {"GET": OPEN, "HEAD": OPEN, "OPTIONS": OPEN, "*": NOT_HERE}
 STAFF_READ = {"GET": STAFF, "HEAD": STAFF, "OPTIONS": STAFF, "*": STAFF_NOT_HERE}
 DECISION = {"POST": STAFF, "OPTIONS": STAFF, "*": STAFF_NOT_HERE}
@@ -57,6 +62,7 @@ MEMBERS_LIST = FOR_LOGINS | {"GET": UNNAMED, "HEAD": UNNAMED}
 MEMBERS_ROW = FOR_LOGINS | {"GET": FOREIGN, "HEAD": FOREIGN}
 TABLE: dict[str, dict[str, str]] = {
     "^api(?:/.*)?$": {"*": MISSING},
+    "metrics": {"GET": METRICS, "HEAD": METRICS, "*": NOT_HERE},
     "api/schema": PUBLIC_READ,
     "api/docs": PUBLIC_READ,
     "api/auth/login": {"POST": INCOMPLETE, "OPTIONS": OPEN, "*": NOT_HERE},
@@ -115,6 +121,9 @@ TABLE: dict[str, dict[str, str]] = {
     "api/crm/disconnect": FOR_LOGINS | {"POST": "401 403 403 400 400 403 409 403"},
     "api/cron/sync-crm": {"*": CLOCK_ONLY},
     "api/webhooks/nango": {"*": CLOCK_ONLY},
+    "api/webhooks/loops": {"*": CLOCK_ONLY},
+    "api/clients": MEMBERS_LIST | {"POST": LOGIN_INCOMPLETE},
+    "api/clients/<uuid:id>": MEMBERS_ROW | dict.fromkeys(("PUT", "PATCH", "DELETE"), FOREIGN),
     "api/leads": MEMBERS_LIST | {"POST": UNNAMED_INCOMPLETE},
     "api/leads/<uuid:id>": MEMBERS_ROW | {"PATCH": FOREIGN, "DELETE": FOREIGN},
     "api/leads/<uuid:id>/messages": MEMBERS_ROW | {"POST": FOREIGN},
@@ -132,7 +141,9 @@ def routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterat
             yield route
 
 
-API_ROUTES = sorted(route for route in routes(get_resolver().url_patterns) if route.lstrip("^").startswith("api"))
+API_ROUTES = sorted(
+    route for route in routes(get_resolver().url_patterns) if route.lstrip("^").startswith(("api", "metrics"))
+)
 
 
 def path_of(route: str) -> str:

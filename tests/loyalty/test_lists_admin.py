@@ -106,7 +106,7 @@ def test_lists_need_the_same_queries_for_any_number_of_rows(
         busy_card()
     client = logged_in(builders.superuser())
     client.get(f"{ADMIN}{name}/")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         assert client.get(f"{ADMIN}{name}/").status_code == 200
 
 
@@ -116,7 +116,7 @@ def test_ledger_needs_the_same_queries_for_any_number_of_rows(
 ) -> None:
     for _ in range(many):
         busy_card()
-    for user, count in ((builders.superuser(), 8), (builders.member("cashier", builders.business()), 11)):
+    for user, count in ((builders.superuser(), 7), (builders.member("cashier", builders.business()), 11)):
         client = logged_in(user)
         client.get(f"{ADMIN}pointstransaction/")
         with django_assert_num_queries(count):
@@ -132,7 +132,7 @@ def test_card_page_needs_the_same_queries_for_any_number_of_rows(
         services.earn_points(card, Instruction(), points=10)
         services.hold_points(card, points=5, by=None)
     staff_client.get(page(card))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         staff_client.get(page(card))
 
 
@@ -233,7 +233,7 @@ def test_pages_follow_each_other_without_a_query_more(
     monkeypatch.setattr("notifications.admin.StaffModelAdmin.list_per_page", 2)
     parts = []
     for number in range(1, (len(whole) + 1) // 2 + 1):
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(7):
             html = staff_client.get(f"{ADMIN}{name}/", {"p": number}).content.decode()
         parts += list(dict.fromkeys(re.findall(rf"/{name}/([0-9a-f-]{{36}})/change/", html)))
     assert parts == whole

@@ -327,5 +327,5 @@ def test_list_needs_the_same_queries_for_any_number_of_rows(
     for number in range(count):
         builders.program(builders.business(f"shop-{number}"))
     staff_client.get(LIST)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         staff_client.get(LIST)

@@ -145,5 +145,5 @@ def test_page_needs_the_same_queries_for_any_number_of_rows(
     for _ in range(count):
         services.run_proof(services.start_proof(by=builders.superuser()))
     staff_client.get(LIST)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         staff_client.get(LIST)

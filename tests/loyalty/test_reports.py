@@ -305,5 +305,5 @@ def test_reports_need_the_same_queries_for_any_number_of_rows(
         services.earn_points(card, Instruction(by=builders.plain_user()), points=10)
     client = logged_in(builders.superuser())
     client.get(REPORTS)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(10):
         client.get(REPORTS)

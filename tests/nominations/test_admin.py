@@ -270,7 +270,7 @@ def test_list_needs_the_same_queries_for_any_number_of_rows(
     for _ in range(rows):
         builders.submitted(by=builders.person(), of=builders.nominee())
     staff_client.get(LIST)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(14):
         html = staff_client.get(LIST).content.decode()
     assert html.count("/approve/") == rows
 

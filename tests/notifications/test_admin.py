@@ -17,7 +17,7 @@ from tests.notifications.people import asked, told
 
 pytestmark = pytest.mark.django_db
 NOTIFICATIONS, QUESTIONS = "/admin/notifications/notification/", "/admin/notifications/approvalrequest/"
-COUNTS = {NOTIFICATIONS: 11, QUESTIONS: 11}
+COUNTS = {NOTIFICATIONS: 10, QUESTIONS: 10}
 FAILED = {"email": "ada@example.org", "mail_attempts": 5, "mail_error": "SMTPServerDisconnected: away"}
 
 
