@@ -24,13 +24,13 @@ from loops_sync.models import Contact
 from loops_sync.services import erasing as loops
 from loyalty.models import Customer, PointsTransaction
 from loyalty.services import erasing as loyalty
-from nominations.models import DecisionLog
+from nominations.models import DecisionLog, ManualVote, VoteRuling
 from nominations.services import erasing as nominations
 
 # Nobody needs these to know what is known of them, and they open doors.
 SECRET_COLUMNS = {"password", "secret", "handle", "token_hash", "session_data"}
 # Their own app forgets in them: a trigger lets nothing else through.
-APPEND_ONLY: tuple[type[Model], ...] = (DecisionLog, PointsTransaction)
+APPEND_ONLY: tuple[type[Model], ...] = (DecisionLog, ManualVote, PointsTransaction, VoteRuling)
 MENTION = "The address or phone is taken out of the text"
 
 

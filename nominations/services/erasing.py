@@ -1,6 +1,7 @@
 """What the awards know of a person, and how it is forgotten: votes and decisions stay, without them."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -8,7 +9,16 @@ from django.db.models import Q, QuerySet
 
 from crm.models import User
 from crm.services.erasing import FIRST, INSTEAD, LAST, Holding, Subject, erase_mentions, mentioning
-from nominations.models import DecisionLog, Nomination, Nominator, Nominee, Vote, Voter
+from nominations.models import (
+    DecisionLog,
+    ManualVote,
+    Nomination,
+    Nominator,
+    Nominee,
+    Vote,
+    Voter,
+    VoteRuling,
+)
 from nominations.services.decisions import withdraw_nomination
 from nominations.services.log import lock_seasons
 
@@ -52,6 +62,18 @@ def holdings(subject: Subject) -> list[Holding]:
         Holding(Vote.objects.filter(voter__in=voters), "Still counts, without network and browser", _blank_votes),
         Holding(voters, "Stays as “Erased person”, votes still count", _empty_people),
         Holding(companies, "Stays, without address and phone", _empty_companies),
+        Holding(_manual_votes(nominees, subject), f"Still count, the reason becomes {INSTEAD}", _erase("reason")),
+        Holding(
+            ManualVote.objects.filter(by__in=subject.users),
+            f"Still count, the name becomes {INSTEAD}",
+            _erase("staff_name"),
+        ),
+        Holding(
+            mentioning(VoteRuling.objects.all(), ["note", "about"], [*subject.identifiers, *named]),
+            f"Stays, the words become {INSTEAD}",
+            _erase("note", "about"),
+            is_theirs=False,
+        ),
         Holding(
             texts,
             f"The name becomes {INSTEAD}",
@@ -59,6 +81,22 @@ def holdings(subject: Subject) -> list[Holding]:
             is_theirs=False,
         ),
     ]
+
+
+def _manual_votes(nominees: QuerySet[Nominee], subject: Subject) -> QuerySet[ManualVote]:
+    """Of theirs, and those whose reason has their address or phone."""
+    naming = mentioning(ManualVote.objects.all(), ["reason"], subject.identifiers)
+    return ManualVote.objects.filter(Q(nominee__in=nominees) | Q(pk__in=naming.values("pk"))).exclude(reason=INSTEAD)
+
+
+def _erase(*names: str) -> Callable[[QuerySet[Any], User], None]:
+    """The one update that these tables let through; it has to change something."""
+
+    def erase(rows: QuerySet[Any], by: User) -> None:
+        for name in names:
+            rows.exclude(**{name: INSTEAD}).update(**{name: INSTEAD})
+
+    return erase
 
 
 def _blank_reasons(rows: QuerySet[Any], by: User) -> None:

@@ -77,6 +77,11 @@ def plant_in_the_awards() -> Nomination:
     other = builders.approved(of=builders.nominee(bio=f"A friend of {NAME}; write to {EMAIL.upper()}."))
     vote = {"category": other.category.slug, "nominee": other.nominee.slug, "voter": HER}
     assert post("/api/votes", vote, idempotency_key="hers", User_Agent=f"Browser of {LAST}").status_code == 201
+    awards.add_manual_votes(other.nominee, other.category, count=3, reason=f"{EMAIL} counted them", by=boss)
+    awards.add_manual_votes(about.nominee, about.category, count=2, reason=f"Sent by {NAME}", by=boss)
+    awards.invalidate_votes(
+        Vote.objects.filter(voter__email=EMAIL), reason="staff", note=f"{NAME} voted twice", by=boss, about=EMAIL
+    )
     elsewhere = builders.submitted()
     awards.reject_nomination(elsewhere, by=boss, reason=f"As {EMAIL} said, +44 7306-506-797.")
     return about
@@ -130,7 +135,7 @@ def test_whoever_is_forgotten_is_in_no_table_any_more(mailing: RunningSandbox) -
     assert EMAIL in {contact["email"] for contact in mailing.contacts}
     before = {line.split()[0] for line in traces()}
     assert {"loops_sync_contact", "nominations_decisionlog", "loyalty_pointstransaction", "django_admin_log"} <= before
-    votes, rows = Vote.objects.count(), PointsTransaction.objects.count()
+    votes, rows = Vote.objects.filter(state="counted").count(), PointsTransaction.objects.count()
     balance = card.transactions.latest("seq").balance_after
 
     record = erasing.forget(erasing.identify(EMAIL, TYPED), by=builders.superuser())
