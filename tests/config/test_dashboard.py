@@ -54,6 +54,7 @@ def test_hours_tell_how_many_were_delivered_and_how_long_they_waited() -> None:
 @pytest.mark.usefixtures("_noon")
 def test_a_flood_is_looked_at_from_its_newest_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selectors, "MOST_COUNTED", 2)
+    monkeypatch.setattr(selectors.traffic, "MOST_COUNTED", 2)
     for minutes in (10, 20, 80):
         told(NOON - timedelta(minutes=minutes), 1)
     assert [hour.count for hour in selectors.deliveries_by_hour() if hour.count] == [2]
