@@ -16,7 +16,7 @@ from tests import builders
 from tests.bench.drain import sandbox
 from tests.bench.table import Row
 
-BLOCKS, PER_BLOCK = 6, 20
+BLOCKS, PER_BLOCK = 16, 20
 
 
 def while_loops_hangs() -> list[Row]:
