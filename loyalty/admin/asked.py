@@ -7,8 +7,8 @@ from django.db.models import Count
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from crm.admin.filters import BusinessFilter
 from loyalty.admin.facts import Fact, moment, page_url
-from loyalty.admin.filters import BusinessFilter
 from loyalty.admin.recipients import ToldAdmin, TypeFilter, in_words
 from notifications.admin import Tab, badge, when
 from notifications.models import ApprovalRequest

@@ -2,53 +2,14 @@
 
 from typing import Any
 
-from django.contrib.admin import SimpleListFilter
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from crm.admin.filters import OwnFilter
 from crm.models import User
 from loyalty.models import Program
 
 NOBODY = "nobody"
-
-
-class OwnFilter(SimpleListFilter):
-    """One of the user's own things; what is not offered fits no row. With nothing to choose from it does not show."""
-
-    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
-        self.model_admin = model_admin
-        super().__init__(request, params, model, model_admin)
-
-    def has_output(self) -> bool:
-        """Whether there is a choice."""
-        return len(self.lookup_choices) > 1
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of the one that was chosen."""
-        wanted = self.value()
-        if wanted is None:
-            return queryset
-        offered = {value for value, _label in self.lookup_choices}
-        return queryset.filter(self.condition(wanted)) if wanted in offered else queryset.none()
-
-    def condition(self, wanted: str) -> Q:
-        """What the rows of one that was offered have in common."""
-        raise NotImplementedError
-
-
-class BusinessFilter(OwnFilter):
-    """Along the list's `business_path`."""
-
-    title = "business"
-    parameter_name = "business"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Those the user sees."""
-        return [(str(business.pk), business.name) for business in model_admin.businesses(request)]
-
-    def condition(self, wanted: str) -> Q:
-        """In that business."""
-        return Q(**{self.model_admin.business_path: wanted})
 
 
 class ProgramFilter(OwnFilter):

@@ -14,9 +14,9 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from crm.admin import TenantAdmin
+from crm.admin.filters import BusinessFilter
 from loyalty import services
 from loyalty.admin.examples import changes_of, examples_of
-from loyalty.admin.filters import BusinessFilter
 from loyalty.admin.program_forms import ProgramForm, RewardFormSet, plain_decimal
 from loyalty.models import Program, RewardTier
 from loyalty.selectors import money

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from crm.admin.filters import OwnFilter
 from crm.models import Business
 from loyalty.admin.facts import Fact, FactsAdmin, name_of, page_url
-from loyalty.admin.filters import OwnFilter
 from loyalty.models import Customer, Enrollment
 from notifications.admin import when
 

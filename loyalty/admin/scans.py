@@ -9,8 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from crm.admin.filters import BusinessFilter
 from loyalty.admin.facts import Fact, FactsAdmin, link, moment, name_of, number, page_url
-from loyalty.admin.filters import BusinessFilter
 from loyalty.models import CustomerInteraction, Enrollment, LoyaltyCard, PointsHold, QrScan
 from loyalty.selectors import masked_name, points_in_words, search_cards
 from notifications.admin import badge, when

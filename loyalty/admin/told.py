@@ -13,8 +13,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from crm.admin.filters import BusinessFilter, OwnFilter
 from loyalty.admin.facts import Button, Fact, address, moment, page_url
-from loyalty.admin.filters import BusinessFilter, OwnFilter
 from loyalty.admin.recipients import ToldAdmin, TypeFilter, in_words
 from notifications import services, tasks
 from notifications.admin import Tab, badge, staff_page, when
