@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from nominations.models.imports import ImportBatch
 from nominations.models.people import Nominator, Nominee
 from nominations.models.seasons import Category, Season
 
@@ -57,7 +58,10 @@ class NominationQuerySet(QuerySet["Nomination"]):
 
 
 class Nomination(models.Model):
-    """Somebody's word for somebody, until staff decide and after."""
+    """Somebody's word for somebody, until staff decide and after.
+
+    `original_nominee` is whom it named before a merge; `import_key` is what a line of a file is known again by.
+    """
 
     class State(models.TextChoices):
         """What staff have decided."""
@@ -73,12 +77,17 @@ class Nomination(models.Model):
 
         PAGE = "page"
         API = "api"
+        STAFF = "staff"
+        IMPORT = "import"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="nominations")
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="nominations")
     nominator = models.ForeignKey(Nominator, on_delete=models.PROTECT, related_name="nominations")
     nominee = models.ForeignKey(Nominee, on_delete=models.PROTECT, related_name="nominations")
+    original_nominee = models.ForeignKey(
+        Nominee, on_delete=models.PROTECT, null=True, editable=False, related_name="nominations_before_merge"
+    )
     why = models.TextField("why", max_length=1000, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.SUBMITTED, editable=False)
     duplicate_of = models.ForeignKey(
@@ -86,6 +95,10 @@ class Nomination(models.Model):
     )
     admin_notes = models.TextField(blank=True)
     source = models.CharField(max_length=10, choices=Source.choices, editable=False)
+    batch = models.ForeignKey(
+        ImportBatch, on_delete=models.SET_NULL, null=True, editable=False, related_name="nominations"
+    )
+    import_key = models.CharField(max_length=64, null=True, unique=True, editable=False)
     approved_at = models.DateTimeField(null=True, editable=False)
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
@@ -99,9 +112,13 @@ class Nomination(models.Model):
         permissions = [("decide_nomination", "Can approve, reject and reopen nominations")]
         indexes = [models.Index(fields=["season", "state", "-created_at"], name="nomination_by_state")]
         constraints = [
+            # What a merge moved may stand beside what was there.
             models.UniqueConstraint(
-                fields=["season", "category", "nominator", "nominee"], name="nomination_once_per_nominator"
+                fields=["season", "category", "nominator", "nominee"],
+                condition=Q(original_nominee__isnull=True),
+                name="nomination_once_per_nominator",
             ),
+            models.CheckConstraint(condition=~Q(original_nominee=F("nominee")), name="nomination_moved_elsewhere"),
             models.CheckConstraint(
                 condition=Q(state__in=["submitted", "approved", "rejected", "withdrawn", "duplicate"]),
                 name="nomination_state",

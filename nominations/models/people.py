@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -35,10 +35,18 @@ class Person(models.Model):
 
 
 class Nominator(Person):
-    """Somebody who has nominated."""
+    """Somebody who has nominated. One row, without an address, stands for the organisers themselves."""
+
+    is_organisers = models.BooleanField(default=False, editable=False)
 
     class Meta(Person.Meta):
-        constraints = [email_is_normal("nominator"), phone_is_e164("nominator")]
+        constraints = [
+            email_is_normal("nominator"),
+            phone_is_e164("nominator"),
+            models.UniqueConstraint(
+                fields=["is_organisers"], condition=Q(is_organisers=True), name="nominator_one_organisers"
+            ),
+        ]
 
 
 class Voter(Person):
@@ -63,7 +71,10 @@ class NomineeQuerySet(QuerySet["Nominee"]):
 
 
 class Nominee(models.Model):
-    """A person or company that was nominated. Its slug, once given, is its address for ever."""
+    """A person or company that was nominated. Its slug, once given, is its address for ever.
+
+    `picture_url` is where an import says that a picture is; nothing is fetched from there by itself.
+    """
 
     class Kind(models.TextChoices):
         """What is nominated."""
@@ -99,6 +110,10 @@ class Nominee(models.Model):
     bio = models.TextField(max_length=2000, blank=True)
     achievements = models.TextField(max_length=2000, blank=True)
     image = models.ImageField(upload_to="nominees/", blank=True)
+    picture_url = models.URLField(max_length=500, blank=True, editable=False)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, editable=False, related_name="merged_here"
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = NomineeQuerySet.as_manager()
@@ -126,6 +141,12 @@ class Nominee(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=["draft", "live", "suspended", "merged"]), name="nominee_state"
             ),
+            models.CheckConstraint(
+                condition=Q(state="merged", merged_into__isnull=False)
+                | (~Q(state="merged") & Q(merged_into__isnull=True)),
+                name="nominee_merged_has_survivor",
+            ),
+            models.CheckConstraint(condition=~Q(merged_into=F("id")), name="nominee_not_merged_into_itself"),
         ]
 
     def __str__(self) -> str:

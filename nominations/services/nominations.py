@@ -42,6 +42,12 @@ def submit_nomination(
     return nomination
 
 
+def organisers() -> Nominator:
+    """Who has nominated whom nobody else has: what staff add by hand or bring in without a nominator."""
+    names = {"first_name": "The organisers", "last_name": ""}
+    return Nominator.objects.get_or_create(is_organisers=True, defaults=names)[0]
+
+
 def find_or_add_person(model: type[SomePerson], fields: Fields) -> SomePerson:
     """The person of that address, locked. Known blanks are filled; what is known stays."""
     fields = normal_contact(fields)

@@ -241,7 +241,7 @@ def test_join_is_refused_to_another_kind_and_to_what_the_nominator_has_already_n
 
 def test_join_is_refused_to_a_merged_nominee(decider: User) -> None:
     known = builders.approved().nominee
-    Nominee.objects.filter(pk=known.pk).update(state="merged")
+    Nominee.objects.filter(pk=known.pk).update(state="merged", merged_into=builders.approved().nominee)
     response = decide(builders.submitted(), "approve", decider, nominee=str(known.pk))
     assert said(response) == (400, {"nominee": ["Choose a person that is not merged."]})
 

@@ -126,7 +126,7 @@ def test_who_is_not_live_cannot_be_voted_for(standing: Nomination) -> None:
     assert not_live(cast(standing, category=builders.category("best-leader").slug))
     services.withdraw_nomination(standing, by=builders.superuser())
     assert not_live(cast(standing))
-    Nominee.objects.filter(pk=standing.nominee_id).update(state="merged")
+    Nominee.objects.filter(pk=standing.nominee_id).update(state="merged", merged_into=builders.approved().nominee)
     assert not_live(cast(standing))
     assert (Vote.objects.count(), Voter.objects.count()) == (0, 0)
 
