@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -110,9 +110,10 @@ class StaffHomeSite(StaffAdminSite):
         """What is wrong with the line to Loops, for those who may see the outbox."""
         if not request.user.has_perm(VIEW_OUTBOX):
             return []
-        url = reverse("admin:loops_sync_outboxentry_changelist")
         incidents = reverse("admin:loops_sync_incident_changelist")
-        return [Banner(text, url + query, "Open the outbox", incidents) for text, query in loops.alerts()]
+        return [
+            Banner(text, _list_of(table) + query, "Open the list", incidents) for text, table, query in loops.alerts()
+        ]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Our apps in their order; the machinery last, for superusers only."""
@@ -126,6 +127,10 @@ class StaffHomeSite(StaffAdminSite):
         if not system or not request.user.is_superuser:
             return own
         return [*own, {"name": "System", "app_label": "system", "app_url": "", "models": system}]
+
+
+def _list_of(table: type[Model]) -> str:
+    return reverse(f"admin:{table._meta.app_label}_{table._meta.model_name}_changelist")
 
 
 def _with_pages(request: HttpRequest, apps: list[Any], app_label: str | None) -> list[Any]:

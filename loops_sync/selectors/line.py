@@ -1,22 +1,28 @@
 """How the line to Loops is, and what staff must know of it."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import (
-    Count,
-    Q,
-)
+from django.db.models import Count, Model, Q, Value
 from django.utils import timezone
 
-from loops_sync.models import Incident, OutboxEntry, Relay, SyncAttempt
+from loops_sync.models import Incident, OutboxEntry, Relay, SyncAttempt, TransactionalMail
 
 HEARTBEAT_SECONDS = 150
 MOST_FAILURES = 5
 SILENT_AFTER = timedelta(minutes=5)
 LOWEST_SUCCESS_RATE = 0.9
+DEAD = "?status__exact=dead"
 Kind = Incident.Kind
+
+
+class Alert(NamedTuple):
+    """What is wrong, and the list that shows it: its table and a query."""
+
+    text: str
+    table: type[Model]
+    query: str
 
 
 def relay() -> Relay:
@@ -65,25 +71,30 @@ def success_rate() -> float | None:
     return round(counted["ok"] / counted["all"], 4) if counted["all"] else None
 
 
-def alerts() -> list[tuple[str, str]]:
-    """What staff must know about the outbox and the line, each with the query of the list that shows it."""
+def alerts() -> list[Alert]:
+    """What staff must know about the outbox, the mails and the line."""
     line = list(_line_alarms().values())[:1]
-    return [*_given_up(), *((text, "?status__exact=pending") for text in line)]
+    return [*_given_up(), *(Alert(text, OutboxEntry, "?status__exact=pending") for text in line)]
 
 
 def alarms() -> dict[str, str]:
     """What is wrong now, in words, by the kind of incident that it is."""
-    given_up = " ".join(text for text, _query in _given_up())
+    given_up = " ".join(alert.text for alert in _given_up())
     return ({Kind.DEAD.value: given_up} if given_up else {}) | _line_alarms()
 
 
-def _given_up() -> list[tuple[str, str]]:
-    found = []
-    dead = OutboxEntry.objects.dead().count()
-    if dead:
-        noun = "message" if dead == 1 else "messages"
-        found.append((f"{dead} {noun} could not be delivered to Loops.", "?status__exact=dead"))
-    return found
+def _given_up() -> list[Alert]:
+    """Both in one query, because every page of the admin asks."""
+    entries, mails = (
+        rows.order_by().annotate(what=Value(what)).values_list("what").annotate(Count("pk"))
+        for what, rows in (("message", OutboxEntry.objects.dead()), ("mail", TransactionalMail.objects.dead()))
+    )
+    models: dict[str, type[Model]] = {"message": OutboxEntry, "mail": TransactionalMail}
+    return [
+        Alert(f"{count} {what}{'' if count == 1 else 's'} could not be delivered to Loops.", models[what], DEAD)
+        for what, count in sorted(entries.union(mails, all=True), reverse=True)
+        if count
+    ]
 
 
 def _line_alarms() -> dict[str, str]:

@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from config.sandbox import RunningSandbox
 from loops_sync import services, tasks
-from loops_sync.models import Incident, OutboxEntry, Relay, SyncAttempt
+from loops_sync.models import Contact, Incident, OutboxEntry, Relay, SyncAttempt, TransactionalMail
 from tests import builders
 from tests.door import get
 from tests.loops_sync.test_races import in_threads
@@ -104,6 +104,18 @@ def test_given_up_messages_are_an_incident_until_they_are_dealt_with(loops: Runn
     OutboxEntry.objects.update(status="dead")
     services.watch_line()
     assert subjects()[2:] == ["Alarm: Messages given up"]
+
+
+def test_given_up_mails_are_part_of_the_incident_and_have_their_own_banner(staff_client: Client) -> None:
+    contact = Contact.objects.create(email="jane@firm.example")
+    for number in range(2):
+        TransactionalMail.objects.create(
+            contact=contact, kind="vote", reference_id=f"v{number}", fact_key=f"v{number}", status="dead"
+        )
+    services.watch_line()
+    assert Incident.objects.open().get().detail == "2 mails could not be delivered to Loops."
+    page = staff_client.get("/admin/").text
+    assert 'href="/admin/loops_sync/transactionalmail/?status__exact=dead"' in page
 
 
 @pytest.mark.parametrize(
