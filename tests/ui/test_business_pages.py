@@ -1,13 +1,11 @@
 """The live table and the scanner in a real browser: what happens elsewhere is seen, and a scanner needs no hand."""
 
-import os
-from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.models import User
@@ -15,22 +13,11 @@ from loyalty.models import Customer, LoyaltyCard
 from loyalty.services import Instruction, earn_points
 from loyalty.services.codes import show_code
 from tests import builders
-from tests.ui.test_journey import FLAGS, PHONE, WCAG, WIDE
+from tests.ui.test_journey import PHONE, WCAG, WIDE
 
 pytestmark = pytest.mark.browser
 LIVE, CUSTOMERS, SCAN = "/admin/loyalty/customers/live/", "/business/customers", "/business/scan"
 POLLED = 6_500
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the module."""
-    # Playwright's loop makes Django think that it runs in an event loop of its own.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """The CRM's pages in a real browser: connected by one click, watched without a reload, open to everybody."""
 
-import os
 import re
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -15,20 +14,9 @@ from config.sandbox.nango import Nango
 from crm import services, tasks
 from crm.models import Connection, Lead, SyncRun
 from tests import builders
-from tests.ui.test_journey import FLAGS, PHONE, WCAG, WIDE
+from tests.ui.test_journey import PHONE, WCAG, WIDE
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the module."""
-    # Playwright's loop makes Django think that it runs in an event loop of its own.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """The customers' pages in a real browser: they renew themselves, and work without a script."""
 
-import os
 import re
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -15,22 +14,11 @@ from loyalty import services, tasks
 from loyalty.models import LoyaltyCard, SignInLink
 from loyalty.services.asking import ask_to_deduct, request_enrollment
 from tests import builders
-from tests.ui.test_journey import FLAGS, PHONE, WCAG, WIDE
+from tests.ui.test_journey import PHONE, WCAG, WIDE
 
 pytestmark = pytest.mark.browser
 ADA = "ada@example.org"
 LONG = "The Corner Café & Bakery of St. Mary's Square"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the module."""
-    # Playwright's loop makes Django think that it runs in an event loop of its own.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

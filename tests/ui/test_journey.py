@@ -1,12 +1,10 @@
 """What staff and visitors see in a real browser; needs Debian's chromium package."""
 
-import os
 import re
-from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from config.sandbox import RunningSandbox
@@ -15,8 +13,6 @@ from tests import builders
 
 pytestmark = pytest.mark.browser
 # Without these Chromium tries to call home, many times.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
 PUBLIC = ["/", "/nominate", "/nominate?category=best-recruiter", "/nominee/nia-known", "/nominee/nobody", "/api/docs"]
@@ -31,17 +27,6 @@ STAFF = [
     "/admin/crm/business/",
     "/admin/crm/user/",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the module."""
-    # Playwright's loop makes Django think that it runs in an event loop of its own.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

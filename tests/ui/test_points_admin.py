@@ -1,12 +1,10 @@
 """The points section of the admin in a real browser; needs Debian's chromium package."""
 
-import os
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from crm.models import User
@@ -14,22 +12,11 @@ from loyalty import services
 from loyalty.models import LedgerProof, LoyaltyCard, PointsHold, PointsTransaction, Program
 from loyalty.services import Instruction
 from tests import builders
-from tests.ui.test_journey import FLAGS, PHONE, WCAG, WIDE
+from tests.ui.test_journey import PHONE, WCAG, WIDE
 
 pytestmark = pytest.mark.browser
 ADMIN = "/admin/loyalty/"
 LISTS = ("program", "customer", "loyaltycard", "enrollment", "pointshold", "pointstransaction", "ledgerproof")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the module."""
-    # Playwright's loop makes Django think that it runs in an event loop of its own.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,30 +1,18 @@
 """A business and a customer side by side: a scan that both see, and an answer that means what it says."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.models import User
 from loyalty.models import Customer, Enrollment, LoyaltyCard, Program
 from tests import builders
-from tests.ui.test_journey import FLAGS, PHONE, WIDE
+from tests.ui.test_journey import PHONE, WIDE
 
 pytestmark = pytest.mark.browser
 SEEN = 8_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the module."""
-    # Playwright's loop makes Django think that it runs in an event loop of its own.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,32 +1,20 @@
 """The till in a real browser: by keyboard alone, and once however often it is pressed."""
 
-import os
 import re
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from loyalty import services
 from loyalty.models import LoyaltyCard, PointsTransaction, RewardTier
 from tests import builders
-from tests.ui.test_journey import FLAGS, PHONE, WCAG, WIDE
+from tests.ui.test_journey import PHONE, WCAG, WIDE
 
 pytestmark = pytest.mark.browser
 ADA, GRACE = "07306 506797", "07306 506798"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the module."""
-    # Playwright's loop makes Django think that it runs in an event loop of its own.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
