@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 ('failed_rows', models.PositiveIntegerField(default=0)),
                 ('error', models.CharField(blank=True, max_length=500)),
                 ('leased_until', models.DateTimeField(null=True)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('finished_at', models.DateTimeField(null=True)),
             ],
@@ -70,6 +71,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='LinkMail',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('failed', 'Failed')], default='waiting', max_length=10)),
+                ('error', models.CharField(blank=True, max_length=500)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('sent_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'ordering': ['-created_at', '-id'],
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='NomineeReply',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
@@ -79,6 +94,7 @@ class Migration(migrations.Migration):
                 ('achievements', models.TextField(blank=True, max_length=2000)),
                 ('image', models.ImageField(blank=True, upload_to='nominees/')),
                 ('note', models.TextField(blank=True, max_length=1000)),
+                ('answer', models.CharField(blank=True, max_length=500)),
                 ('settled_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
@@ -215,6 +231,16 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
+            model_name='linkmail',
+            name='by',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='linkmail',
+            name='nominee',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='link_mails', to='nominations.nominee'),
+        ),
+        migrations.AddField(
             model_name='nomineereply',
             name='nominee',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='replies', to='nominations.nominee'),
@@ -265,6 +291,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='merge',
             constraint=models.CheckConstraint(condition=models.Q(('loser', models.F('survivor')), _negated=True), name='merge_of_two'),
+        ),
+        migrations.AddConstraint(
+            model_name='linkmail',
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'waiting')), fields=('nominee',), name='link_mail_one_waiting'),
+        ),
+        migrations.AddConstraint(
+            model_name='linkmail',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'sent', 'failed'])), name='link_mail_state'),
         ),
         migrations.AddConstraint(
             model_name='nomineereply',

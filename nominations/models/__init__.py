@@ -5,7 +5,7 @@ from nominations.models.imports import ImportBatch, ImportProblem
 from nominations.models.merges import Merge
 from nominations.models.nominations import ContactChange, Delivery, Nomination
 from nominations.models.people import Nominator, Nominee, Person, Voter
-from nominations.models.replies import NomineeReply
+from nominations.models.replies import LinkMail, NomineeReply
 from nominations.models.results import Result
 from nominations.models.seasons import Category, CategoryGroup, Season
 from nominations.models.staged import StagedDecision
@@ -20,6 +20,7 @@ __all__ = [
     "Delivery",
     "ImportBatch",
     "ImportProblem",
+    "LinkMail",
     "ManualVote",
     "Merge",
     "Nomination",

@@ -4,14 +4,64 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
+
+MOST_BYTES, MOST_ROWS = 10 * 1024 * 1024, 10_000
+COLUMNS = (
+    "type",
+    "category",
+    "first_name",
+    "last_name",
+    "job_title",
+    "company_name",
+    "email",
+    "phone",
+    "country",
+    "linkedin",
+    "website",
+    "bio",
+    "achievements",
+    "why_vote_for_me",
+    "company_size",
+    "industry",
+    "logo_url",
+    "headshot_url",
+    "nominator_name",
+    "nominator_email",
+    "nominator_company",
+    "nominator_job_title",
+    "nominator_phone",
+    "nominator_country",
+)
+# What our own export writes behind them. An import reads none of it but the id.
+EXPORTED = (
+    "state",
+    "slug",
+    "live_url",
+    "votes",
+    "manual_votes",
+    "total_votes",
+    "created_at",
+    "approved_at",
+    "id",
+)
+
+
+class ImportBatchQuerySet(QuerySet["ImportBatch"]):
+    """Imports, narrowed."""
+
+    def due(self) -> "ImportBatchQuerySet":
+        """Those that nobody works at and that are not at their end."""
+        free = Q(leased_until=None) | Q(leased_until__lt=timezone.now())
+        return self.filter(free, state__in=[ImportBatch.State.WAITING, ImportBatch.State.RUNNING])
 
 
 class ImportBatch(models.Model):
     """One file on its way in. Its `content` is kept until all of it is in; `read_rows` is how far that has come.
 
-    Every line ends in one of three counts: created, unchanged (it was there already) or failed.
+    Every line ends in one of three counts: created, unchanged (it was there already) or failed. `attempts` is how many
+    workers have taken it up since it last came forward.
     """
 
     class State(models.TextChoices):
@@ -35,8 +85,11 @@ class ImportBatch(models.Model):
     error = models.CharField(max_length=500, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     leased_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+
+    objects = ImportBatchQuerySet.as_manager()
 
     class Meta:
         verbose_name = "import"

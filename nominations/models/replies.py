@@ -14,7 +14,8 @@ class NomineeReply(models.Model):
     """A word from the nominee: all is right, this should read otherwise, or take it down.
 
     A confirmation is settled at once. The others are open until staff accept or dismiss them; only the last one of a
-    nominee is. The texts are how they should read, also where unchanged; an `image` only a new one.
+    nominee is. The texts are how they should read, also where unchanged; an `image` only a new one. `answer` is what
+    staff say to it, which the nominee reads.
     """
 
     class Kind(models.TextChoices):
@@ -40,6 +41,7 @@ class NomineeReply(models.Model):
     achievements = models.TextField(max_length=2000, blank=True)
     image = models.ImageField(upload_to="nominees/", blank=True)
     note = models.TextField(max_length=1000, blank=True)
+    answer = models.CharField(max_length=500, blank=True)
     settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     settled_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -58,4 +60,36 @@ class NomineeReply(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.nominee_id}"
+        return f"{self.get_kind_display()} of {self.nominee}"
+
+
+class LinkMail(models.Model):
+    """A nominee's own link on its way to the address they have when it is sent.
+
+    `error` says why it is late, or failed.
+    """
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        WAITING = "waiting"
+        SENT = "sent"
+        FAILED = "failed"
+
+    nominee = models.ForeignKey(Nominee, on_delete=models.PROTECT, related_name="link_mails")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    error = models.CharField(max_length=500, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["nominee"], condition=Q(state="waiting"), name="link_mail_one_waiting"),
+            models.CheckConstraint(condition=Q(state__in=["waiting", "sent", "failed"]), name="link_mail_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()}: {self.nominee_id}"

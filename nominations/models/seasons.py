@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -59,6 +60,24 @@ class Season(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError, at their fields, for windows that make no sense together."""
+        errors = {}
+        for window in ("nominations", "voting"):
+            opens_at, closes_at = getattr(self, f"{window}_open_at"), getattr(self, f"{window}_close_at")
+            word = "nominations open" if window == "nominations" else "voting opens"
+            if closes_at is not None and opens_at is None:
+                errors[f"{window}_open_at"] = f"Say when {word}: without that it never does."
+            elif closes_at is not None and closes_at <= opens_at:
+                errors[f"{window}_close_at"] = f"This must be after {word}."
+        if self.results_published_at is not None and self.voting_open_at is not None:
+            if self.voting_close_at is None:
+                errors["voting_close_at"] = "Say when voting closes: results are published after that."
+            elif self.results_published_at < self.voting_close_at:
+                errors["results_published_at"] = "Results can be published only once voting has closed."
+        if errors:
+            raise ValidationError(errors)
 
     @property
     def nominations_open(self) -> bool:

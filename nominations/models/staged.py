@@ -2,10 +2,32 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from nominations.models.nominations import Nomination
+
+
+class StagedDecisionQuerySet(QuerySet["StagedDecision"]):
+    """Prepared decisions, narrowed. Each is in one of these three."""
+
+    def staged(self) -> "StagedDecisionQuerySet":
+        """Those that wait until somebody applies them."""
+        return self.filter(applied_at=None)
+
+    def under_way(self) -> "StagedDecisionQuerySet":
+        """Those that a worker has yet to come to."""
+        return self.filter(applied_at__isnull=False, error="")
+
+    def refused(self) -> "StagedDecisionQuerySet":
+        """Those that could not be decided."""
+        return self.exclude(error="")
+
+    def complete(self) -> "StagedDecisionQuerySet":
+        """With everything a list shows, in one query."""
+        return self.select_related(
+            "nomination__category", "nomination__nominator", "nomination__nominee", "nomination__season", "by"
+        )
 
 
 class StagedDecision(models.Model):
@@ -30,6 +52,8 @@ class StagedDecision(models.Model):
     applied_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=500, blank=True)
 
+    objects = StagedDecisionQuerySet.as_manager()
+
     class Meta:
         ordering = ["created_at", "id"]
         default_permissions = ("view",)
@@ -41,4 +65,15 @@ class StagedDecision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_decision_display()} {self.nomination_id}"
+        return f"{self.get_decision_display()} {self.nomination}"
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a worker may take it at any moment."""
+        return self.applied_at is not None and not self.error
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether the nomination, as it is now, can still be decided so."""
+        is_approval = self.decision == self.Decision.APPROVE
+        return self.nomination.may_approve if is_approval else self.nomination.may_reject
