@@ -97,7 +97,12 @@ def podiums(season: Season, category: Category, nominee: Nominee, taken: int) ->
     """Both, with names."""
     what_if = selectors.what_if(season, category, {nominee.pk: taken})
     pairs = zip_longest(selectors.named(what_if.before), selectors.named(what_if.after), fillvalue=(None, None))
-    return {"podium_rows": list(pairs), "podium_changes": what_if.changes, "about_nominee": nominee}
+    return {
+        "podium_rows": list(pairs),
+        "podium_changes": what_if.changes,
+        "about_nominee": nominee,
+        "frozen_at": selectors.frozen_at(season),
+    }
 
 
 def _facts(votes: Any, size: int, taken: int, about: str) -> dict[str, Any]:

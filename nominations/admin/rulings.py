@@ -11,9 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from crm.models import User
-from nominations import services
+from nominations import selectors, services
 from nominations.admin.forms import LONG_TEXT
-from nominations.models import VoteRuling
+from nominations.models import Season, VoteRuling
 from notifications.admin import ReadOnlyAdmin, posted, staff_page, when
 
 JUDGE = "nominations.judge_vote"
@@ -52,9 +52,11 @@ class VoteRulingAdmin(ReadOnlyAdmin):
             undone = services.undo_ruling(ruling, note=form.cleaned_data["note"], by=cast(User, request.user))
             return f"Restored {undone.size} of {ruling.size} votes."
 
+        seasons = Season.objects.filter(votes__ruling=ruling).distinct()
         lines = [
             f"Up to {ruling.size} votes count again, or wait again for their voters.",
             "A vote whose voter has voted anew in the category meanwhile stays out.",
+            *(f"The published results of {row} stay as they are." for row in seasons if selectors.frozen_at(row)),
         ]
         return staff_page(
             self,

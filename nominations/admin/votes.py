@@ -16,8 +16,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from crm.models import User
-from nominations import services
-from nominations.admin import clusters
+from nominations import selectors, services
+from nominations.admin import clusters, exports
 from nominations.admin.forms import ChosenVotesForm
 from nominations.models import Tally, Vote
 from notifications.admin import ReadOnlyAdmin, Tab, badge, require, staff_page, when
@@ -89,7 +89,12 @@ class VoteAdmin(ReadOnlyAdmin):
             for name, page in pages.items()
         ]
         review = self.admin_site.admin_view(self.review_cluster)
-        return [path("clusters/review/", review, name="nominations_vote_review"), *own, *super().get_urls()]
+        export = self.admin_site.admin_view(lambda request: exports.votes(self, request))
+        own += [
+            path("clusters/review/", review, name="nominations_vote_review"),
+            path("export/", export, name="nominations_vote_export"),
+        ]
+        return [*own, *super().get_urls()]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -151,7 +156,7 @@ class VoteAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, form: ChosenVotesForm, decision: str, chosen: QuerySet[Vote]
     ) -> HttpResponse:
         restores = decision == "restore"
-        rows = list(chosen.select_related("voter", "nominee", "category"))
+        rows = list(chosen.select_related("voter", "nominee", "category", "season"))
         can = [row for row in rows if (row.state == Vote.State.INVALID) == restores]
 
         def act() -> str:
@@ -176,6 +181,7 @@ class VoteAdmin(ReadOnlyAdmin):
                 "can": can[:100],
                 "can_count": len(can),
                 "restores": restores,
+                "frozen_at": next(filter(None, map(selectors.frozen_at, {row.season for row in rows})), None),
                 "button": f"{word} {len(can)}",
                 "is_danger": not restores,
                 "action_url": reverse("admin:nominations_vote_judge"),

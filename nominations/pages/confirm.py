@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from nominations import services
+from nominations import selectors, services
 from nominations.models import Nominee, Vote
 from nominations.pages.answers import error_page
 
@@ -29,6 +29,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         return redirect("vote-confirm", token=token)
     context = {"vote": vote, "is_counted": vote.state == Vote.State.COUNTED, "is_live": _is_live(vote)}
+    if not context["is_counted"] and (vote.season.results_published or selectors.frozen_at(vote.season)):
+        return error_page(request, *ERRORS["voting_closed"])
     if vote.state == Vote.State.INVALID:
         return error_page(request, *ERRORS["expired"])
     return render(request, "nominations/confirm.html", context)

@@ -13,7 +13,7 @@ from django.db.models import Count, F, Max, Min, QuerySet, Value
 from django.db.models.functions import StrIndex, Substr, TruncMinute
 
 from nominations.models import Category, Nominee, Season, Tally, Vote
-from nominations.selectors.standings import Standing, leaderboard, top_of, without
+from nominations.selectors.standings import Standing, live_boards, top_of, without
 
 SMALLEST = 5
 MOST_OF_A_KIND = 100
@@ -73,7 +73,7 @@ def clusters(season: Season, *, category: Category | None = None, nominee: Nomin
     totals = {(row.category_id, row.nominee_id): row.votes for row in tallies}
     found = [
         *_grouped(votes.exclude(ip_prefix=""), NETWORK, F("ip_prefix")),
-        *_grouped(votes, DOMAIN, _domain(), exclude=PUBLIC_DOMAINS),
+        *_grouped(votes, DOMAIN, mail_domain(), exclude=PUBLIC_DOMAINS),
         *_merged(_grouped(votes, BURST, TruncMinute("created_at"))),
     ]
     made = [_cluster(row, season, totals) for row in found]
@@ -86,7 +86,7 @@ def cluster_votes(season: Season, category: Category, nominee: Nominee, *, kind:
     if kind == NETWORK:
         return votes.filter(ip_prefix=value)
     if kind == DOMAIN:
-        return votes.annotate(domain=_domain()).filter(domain=value)
+        return votes.annotate(domain=mail_domain()).filter(domain=value)
     if kind == BURST:
         start, end = minutes_of(value)
         return votes.filter(created_at__gte=start, created_at__lt=end)
@@ -94,8 +94,11 @@ def cluster_votes(season: Season, category: Category, nominee: Nominee, *, kind:
 
 
 def what_if(season: Season, category: Category, taken: dict[UUID, int]) -> WhatIf:
-    """The podium now, and after so many votes of each nominee were taken out (below zero: added)."""
-    board = leaderboard(season, category)
+    """The podium now, and after so many votes of each nominee were taken out (below zero: added).
+
+    By what counts now: frozen results stay as they are.
+    """
+    board = live_boards(season, [category]).get(category.pk, [])
     return WhatIf(top_of(board), top_of(without(board, taken)))
 
 
@@ -116,8 +119,9 @@ def label_of(kind: str, value: str) -> str:
     return f"{KINDS[kind]}: {value}"
 
 
-def _domain() -> Substr:
-    return Substr("voter__email", StrIndex("voter__email", Value("@")) + 1)
+def mail_domain(field: str = "voter__email") -> Substr:
+    """What stands behind the @ of an address."""
+    return Substr(field, StrIndex(field, Value("@")) + 1)
 
 
 def _grouped(votes: QuerySet[Vote], kind: str, by: Any, exclude: Iterable[str] = ()) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 from django.core.exceptions import ValidationError
 from django.db.models import F, QuerySet, Sum
 
-from nominations.models import Category, Nominee, Season
+from nominations.models import Category, Nomination, Nominee, Season
+from nominations.selectors.standings import frozen_at
 
 
 def current_season() -> Season:
@@ -20,13 +21,18 @@ def active_categories() -> QuerySet[Category]:
 
 
 def stats(season: Season) -> dict[str, int | None]:
-    """Nominees live now, and the season's nominations, votes and active categories.
+    """The season's live nominees, and its nominations, votes and active categories.
 
-    Votes are what all tallies add up to; None where the season does not show totals.
+    Votes are what all tallies add up to; None where the season does not show totals. Once the results are frozen, the
+    nominees and the votes are those in the results.
     """
-    total = season.tallies.aggregate(total=Sum(F("votes") + F("manual_votes")))["total"] or 0
+    is_final = frozen_at(season) is not None
+    sums = season.results if is_final else season.tallies
+    total = sums.aggregate(total=Sum(F("votes") + F("manual_votes")))["total"] or 0
+    standing = Nomination.objects.approved().filter(season=season, nominee__state=Nominee.State.LIVE)
+    nominees = (season.results if is_final else standing).order_by().values("nominee").distinct()
     return {
-        "nominees": Nominee.objects.live().count(),
+        "nominees": nominees.count(),
         "nominations": season.nominations.count(),
         "votes": total if season.shows_totals else None,
         "categories": active_categories().count(),

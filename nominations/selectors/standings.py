@@ -1,8 +1,14 @@
-"""Who is ahead. Read from the tallies alone: no vote is counted here."""
+"""Who is ahead, and once the results are frozen, who was. Read from sums alone: no vote is counted here.
+
+From the moment of freezing everybody reads what stands in `Result`, whatever becomes of votes and nominees later. Only
+what staff weigh up reads `live_boards`.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from nominations.models import Category, Nomination, Nominee, Season, Tally
@@ -17,7 +23,10 @@ Score = tuple[UUID, int, int]
 
 @dataclass(frozen=True)
 class Standing:
-    """A nominee's place in one category, among the `of` that stand there. Ties share a rank: 1, 1, 3."""
+    """A nominee's place in one category, among the `of` that stand there. Ties share a rank: 1, 1, 3.
+
+    `is_final` is a frozen one: the nominee may be suspended, merged or erased by now.
+    """
 
     category_id: int
     nominee_id: UUID
@@ -26,6 +35,12 @@ class Standing:
     rank: int
     of: int
     is_tied: bool
+    is_final: bool = False
+
+    @property
+    def is_on_podium(self) -> bool:
+        """The ranks 1 to 3; nobody without a vote."""
+        return self.rank <= PODIUM and self.total_votes > 0
 
     @property
     def total_votes(self) -> int:
@@ -66,8 +81,30 @@ def total_of(nominee: Nominee, category: Category, season: Season) -> int:
     return tally.total_votes if tally else 0
 
 
+def frozen_at(season: Season) -> datetime | None:
+    """When the results were frozen; None while they still move. A season without a date for them costs no query."""
+    if season.results_published_at is None:
+        return None
+    return season.results.order_by().values_list("frozen_at", flat=True).first()
+
+
 def boards(season: Season, categories: Collection[Category] | None = None) -> dict[int, list[Standing]]:
-    """By category, everybody live who stands there, the best first; in two queries, whatever their number."""
+    """By category, everybody who stands there, the best first; in two queries, whatever their number.
+
+    As they were frozen, once they are; until then as they are now.
+    """
+    if frozen_at(season) is None:
+        return live_boards(season, categories)
+    results = season.results.all() if categories is None else season.results.filter(category__in=categories)
+    found: dict[int, list[Standing]] = defaultdict(list)
+    fields = ("category_id", "nominee_id", "votes", "manual_votes", "rank", "of", "is_tied")
+    for row in results.order_by("rank", "nominee_id").values(*fields):
+        found[row["category_id"]].append(Standing(**row, is_final=True))
+    return dict(found)
+
+
+def live_boards(season: Season, categories: Collection[Category] | None = None) -> dict[int, list[Standing]]:
+    """By category, everybody live who stands there, by what counts at this moment, frozen or not."""
     standing = Nomination.objects.approved().filter(season=season, nominee__state=Nominee.State.LIVE)
     tallies = Tally.objects.filter(season=season)
     if categories is not None:
@@ -115,13 +152,15 @@ def podium(season: Season, category: Category) -> list[Standing]:
 
 def top_of(board: list[Standing]) -> list[Standing]:
     """The podium of a board."""
-    return [row for row in board if row.rank <= PODIUM and row.total_votes > 0]
+    return [row for row in board if row.is_on_podium]
 
 
 def standings(nominee: Nominee, season: Season) -> list[tuple[Category, Standing]]:
     """The categories in which a live nominee stands this season, each with its place there."""
-    approved = nominee.nominations.approved().filter(season=season)
-    categories = list(Category.objects.filter(pk__in=approved.values("category")).select_related("group"))
+    is_final = frozen_at(season) is not None
+    rows: Any = nominee.results.all() if is_final else nominee.nominations.approved()
+    places = rows.filter(season=season).order_by().values("category")
+    categories = list(Category.objects.filter(pk__in=places).select_related("group"))
     found = boards(season, categories)
     return [
         (category, row)
@@ -132,7 +171,7 @@ def standings(nominee: Nominee, season: Season) -> list[tuple[Category, Standing
 
 
 def named(rows: Iterable[Standing]) -> list[tuple[Nominee, Standing]]:
-    """The places with their nominees, in one query; by name where tied."""
+    """The places with their nominees, whatever has become of these, in one query; by name where tied."""
     places = list(rows)
     nominees = Nominee.objects.in_bulk([row.nominee_id for row in places])
     pairs = [(nominees[row.nominee_id], row) for row in places]
@@ -142,9 +181,12 @@ def named(rows: Iterable[Standing]) -> list[tuple[Nominee, Standing]]:
 def shown(season: Season, *rows: Standing) -> Shown:
     """What the public may see of a nominee: the votes of all these categories, the best rank and the best label.
 
-    Asked with one category's place, it is that place.
+    Asked with one category's place, it is that place. A season that hides who is ahead tells at the end who won: the
+    ranks on the podium, nothing else. Totals are told where the season shows them, also at the end.
     """
-    if not rows or not season.shows_ranks:
+    if not season.shows_ranks:
+        rows = tuple(row for row in rows if row.is_final and row.is_on_podium)
+    if not rows:
         return NOT_SHOWN
     best = min(rows, key=lambda row: (row.rank, -row.of))
     top = min((row.trending for row in rows), key=BEST_FIRST.index)
@@ -152,18 +194,16 @@ def shown(season: Season, *rows: Standing) -> Shown:
     return Shown(total, best.rank, top)
 
 
-def seen_board(season: Season, category: Category) -> list[tuple[Nominee, Shown]]:
-    """The leaderboard as the public sees it: by rank, or by name where the season hides who is ahead."""
-    pairs = named(leaderboard(season, category))
-    if not season.shows_ranks:
-        pairs.sort(key=lambda pair: pair[0].name.casefold())
-    return [(nominee, shown(season, row)) for nominee, row in pairs]
+def seen(season: Season, rows: Iterable[Standing]) -> list[tuple[Nominee, Standing, Shown]]:
+    """The places with their nominees and what the public sees: by rank, those without one last, by name."""
+    places = [(nominee, row, shown(season, row)) for nominee, row in named(rows)]
+    return sorted(places, key=lambda place: (place[2].rank is None, place[2].rank or place[0].name.casefold()))
 
 
-def overview(season: Season) -> dict[UUID, list[Standing]]:
-    """By nominee, every place in the season."""
+def overview(season: Season, categories: Collection[Category] | None = None) -> dict[UUID, list[Standing]]:
+    """By nominee, every place in the season, or in these categories."""
     found: dict[UUID, list[Standing]] = defaultdict(list)
-    for board in boards(season).values():
+    for board in boards(season, categories).values():
         for row in board:
             found[row.nominee_id].append(row)
     return found

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from nominations import selectors
 from nominations.models import Vote, Voter
 from nominations.services.log import lock_seasons
 from nominations.services.tallies import lock_nominees
@@ -57,12 +58,12 @@ def confirm_vote(token: str) -> Vote:
         vote = _locked(vote)
         if vote.state == Vote.State.COUNTED:
             return vote
+        if vote.season.results_published or selectors.frozen_at(vote.season) is not None:
+            raise ValidationError(vote.season.voting_closed_message, code="voting_closed")
         if vote.state != Vote.State.HELD:
             expired = vote.reason == Vote.Reason.UNVERIFIED
             message = "This link has expired." if expired else "This vote was taken out."
             raise ValidationError(message, code="expired")
-        if vote.season.results_published:
-            raise ValidationError(vote.season.voting_closed_message, code="voting_closed")
         now = timezone.now()
         vote.state, vote.reason, vote.verified_at = Vote.State.COUNTED, "", now
         save_counted(vote, update_fields=["state", "reason", "verified_at"])

@@ -31,19 +31,21 @@ def cast_vote(
 
     Where the season wants addresses verified, the vote is held until its voter confirms it; voting for the same
     nominee again meanwhile asks for another mail. The tally moves in the same transaction, in the order nominee,
-    voter, vote, tally, as everywhere. Raises ValidationError: `voting_closed`, `not_live` (also for nobody),
-    `already_voted`, or naming a field.
+    voter, vote, tally, as everywhere. The window is looked at under the nominee's lock, which whoever freezes the
+    results takes too: a vote is in them or is refused. Raises ValidationError: `voting_closed`, `not_live` (also for
+    nobody), `already_voted`, or naming a field.
     """
-    season = selectors.current_season()
-    if not season.voting_open:
-        raise ValidationError(season.voting_closed_message, code="voting_closed")
-    if not category.is_active:
-        raise ValidationError({"category": ["This category takes no votes."]})
     with transaction.atomic():
+        found = _locked_live(nominee)
+        season = _open_season()
+        if not category.is_active:
+            raise ValidationError({"category": ["This category takes no votes."]})
+        if found is None or not selectors.stands_in(found, category, season):
+            raise ValidationError("There is no such nominee in this category.", code="not_live")
         vote = Vote(
             season=season,
             category=category,
-            nominee=_standing(nominee, category, season),
+            nominee=found,
             voter=find_or_add_person(Voter, voter),
             ip_prefix=network_of(address),
             user_agent=user_agent[:300],
@@ -113,13 +115,18 @@ def _digest(email: str) -> str:
     return hashlib.sha256(normal_email(email).encode()).hexdigest()[:32]
 
 
-def _standing(nominee: Nominee | None, category: Category, season: Season) -> Nominee:
-    """The nominee, locked, so that nobody takes them out between this look and the vote."""
+def _locked_live(nominee: Nominee | None) -> Nominee | None:
+    """The nominee, if live, so that nobody takes them out between this look and the vote."""
     rows = Nominee.objects.live().select_for_update(no_key=True)
-    found = rows.filter(pk=nominee.pk).first() if nominee is not None else None
-    if found is None or not selectors.stands_in(found, category, season):
-        raise ValidationError("There is no such nominee in this category.", code="not_live")
-    return found
+    return rows.filter(pk=nominee.pk).first() if nominee is not None else None
+
+
+def _open_season() -> Season:
+    """The current one. Raises ValidationError `voting_closed`."""
+    season = selectors.current_season()
+    if not season.voting_open or selectors.frozen_at(season) is not None:
+        raise ValidationError(season.voting_closed_message, code="voting_closed")
+    return season
 
 
 def network_of(address: str) -> str:

@@ -17,7 +17,7 @@ class Chart:
     """A drawing with what a reader needs: its figure, its axis, and the numbers as a table.
 
     `axis` is what stands under it from left to right, `top` the value at its upper edge, `legend` the name of each
-    line by its class.
+    line by its class, `sheet` where the table can be downloaded.
     """
 
     title: str
@@ -29,6 +29,7 @@ class Chart:
     top: str = ""
     axis: Sequence[str] = ()
     legend: Sequence[tuple[str, str]] = ()
+    sheet: str = ""
 
 
 def columns(values: Sequence[float], names: Sequence[str], *, label: str) -> SafeString:

@@ -22,7 +22,7 @@ def reads() -> list[Row]:
     nominee = Nominee.objects.order_by("pk")[NOMINEES // 2]
     asked: list[tuple[str, Callable[[], Any]]] = [
         ("podium", lambda: selectors.named(selectors.podium(season, category))),
-        ("leaderboard", lambda: selectors.seen_board(season, category)),
+        ("leaderboard", lambda: selectors.seen(season, selectors.leaderboard(season, category))),
         ("rank", lambda: selectors.standings(nominee, season)),
     ]
     return [
@@ -56,9 +56,9 @@ def fill() -> tuple[Season, Category]:
         cursor.execute(
             """INSERT INTO nominations_nominee (id, kind, state, slug, first_name, last_name, created_at, job_title,
                  company, company_name, website, industry, company_size, email, phone, phone_raw, linkedin_url,
-                 country, bio, achievements, image)
+                 country, bio, achievements, image, picture_url)
                SELECT gen_random_uuid(), 'person', 'live', 'bench-' || n, 'Nia', 'Nominee ' || n, %s, '', '', '', '',
-                 '', '', '', '', '', '', '', '', '', '' FROM generate_series(1, %s) AS n""",
+                 '', '', '', '', '', '', '', '', '', '', '' FROM generate_series(1, %s) AS n""",
             [now, NOMINEES - 1],
         )
         cursor.execute(
@@ -72,7 +72,7 @@ def fill() -> tuple[Season, Category]:
             """INSERT INTO nominations_voter (id, email, first_name, last_name, linkedin_url, company, job_title,
                  phone, phone_raw, country, created_at)
                SELECT gen_random_uuid(), 'voter' || n || '@firm' || n %% 500 || '.example', 'Vic', 'Voter', '', '', '',
-                 '', '', '', %s FROM generate_series(1, %s) AS n""",
+                 '', '', 'Country ' || n %% 60, %s FROM generate_series(1, %s) AS n""",
             [now, VOTES // CATEGORIES],
         )
         # Each voter once in each category; who is voted for is skewed, as it is in life.

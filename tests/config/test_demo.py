@@ -11,6 +11,9 @@ from config.management.commands.demo import LOGINS, PASSWORD
 from crm.models import User
 from loyalty.models import Customer, LoyaltyCard, PointsHold, PointsTransaction, Program
 from loyalty.services import change_program, verify_ledger
+from nominations import selectors
+from nominations.models import Category, Season
+from nominations.services import verify_votes
 from notifications.models import ApprovalRequest
 
 pytestmark = pytest.mark.django_db
@@ -50,20 +53,38 @@ def test_demo_again_adds_only_what_is_missing() -> None:
     assert User.objects.get(email="cashier@laurel.test").first_name == "Mine"
 
 
-def test_demo_customer_has_an_invitation_to_answer() -> None:
+def test_demo_tells_of_customers_logins_and_awards() -> None:
     call_command("demo", verbosity=0)
+    customer_has_an_invitation_to_answer()
+    logins_may_enter()
+    last_years_results_stand_and_this_year_votes()
+
+
+def customer_has_an_invitation_to_answer() -> None:
     asked = ApprovalRequest.objects.get()
     customer = Customer.objects.get(user__email="customer@laurel.test")
     assert (asked.kind, asked.status, asked.customer_id) == ("enrollment", "pending", customer.pk)
     assert (customer.phone, customer.email) == ("+447306506797", "customer@laurel.test")
 
 
-@pytest.mark.parametrize("login", [login for login in LOGINS if not login.startswith("customer")])
-def test_demo_logins_may_enter(login: str) -> None:
-    call_command("demo", verbosity=0)
-    client = Client()
-    sent: dict[str, Any] = {"username": login, "password": PASSWORD, "next": "/admin/"}
-    assert client.post("/admin/login/", sent)["Location"] == "/admin/"
-    assert client.get("/admin/").status_code == 200
-    seen = client.get("/admin/loyalty/loyaltycard/").status_code
-    assert seen == (403 if login.startswith("editor") else 200)
+def logins_may_enter() -> None:
+    for login in LOGINS:
+        if not login.startswith("customer"):
+            client = Client()
+            sent: dict[str, Any] = {"username": login, "password": PASSWORD, "next": "/admin/"}
+            assert client.post("/admin/login/", sent)["Location"] == "/admin/"
+            assert client.get("/admin/").status_code == 200
+            seen = client.get("/admin/loyalty/loyaltycard/").status_code
+            assert seen == (403 if login.startswith("editor") else 200)
+
+
+def last_years_results_stand_and_this_year_votes() -> None:
+    last, current = Season.objects.get(is_current=False), selectors.current_season()
+    frozen = selectors.frozen(last)
+    assert frozen is not None
+    assert (frozen.at, frozen.categories) == (last.results_published_at, 4)
+    assert [len(selectors.podium(last, row)) > 1 for row in Category.objects.filter(results__season=last)] == [
+        True
+    ] * 12
+    assert (selectors.frozen_at(current), selectors.stats(current)["votes"]) == (None, 18)
+    assert verify_votes() == ""

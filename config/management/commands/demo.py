@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
+from config.demo_awards import make_last_season, make_votes
 from crm import services as leads
 from crm.models import Business, Connection, Lead, Membership, Message, User
 from loops_sync import tasks
@@ -102,10 +103,12 @@ class Command(BaseCommand):
             return
         with transaction.atomic():
             staff = make_logins()
-            make_season()
+            season = make_season()
             make_categories()
             if not Nomination.objects.exists():
+                make_last_season(staff, season)
                 make_nominations(staff)
+                make_votes(season)
             make_points()
         # The first delivery, and the sign of life that /readyz asks for, without waiting for the queue's clock.
         tasks.queue_sweep()
