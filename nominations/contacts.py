@@ -2,18 +2,13 @@
 
 from urllib.parse import urlsplit
 
-from anyascii import anyascii
 from django.core.exceptions import ValidationError
-from django.utils.text import slugify
 
-SLUG_LENGTH = 180
+from nominations.models.names import normal_name as normal_name
+from nominations.models.names import slug_of as slug_of
+
 LINKEDIN_LENGTH = 300
 DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def slug_of(name: str) -> str:
-    """The address form of a name in any script: `ABC Company Ltd.` is `abc-company-ltd`."""
-    return slugify(anyascii(name).replace("_", "-"))[:SLUG_LENGTH].strip("-") or "nominee"
 
 
 def visible_name(text: str) -> str:
@@ -48,19 +43,3 @@ def normal_linkedin(text: str) -> str:
     if len(address) > LINKEDIN_LENGTH:
         raise ValidationError(f"Enter an address of at most {LINKEDIN_LENGTH} characters.")
     return address
-
-
-def normal_name(name: str) -> str:
-    """For comparing: ASCII, lower-case, single spaces."""
-    return slug_of(name).replace("-", " ")
-
-
-def similarity(one: str, other: str) -> float:
-    """0 to 1: the share of three-letter pieces that two normal names have in common."""
-    first, second = _trigrams(one), _trigrams(other)
-    return len(first & second) / len(first | second)
-
-
-def _trigrams(name: str) -> set[str]:
-    padded = [f"  {word} " for word in name.split()]
-    return {word[start : start + 3] for word in padded for start in range(len(word) - 2)}

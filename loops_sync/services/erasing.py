@@ -18,6 +18,7 @@ from loops_sync.services.batches import Batch
 from loops_sync.services.outbox import record_change
 from loops_sync.services.telling import on_record
 from nominations.models import Nomination, Nominator, Nominee, Vote, Voter
+from nominations.selectors.merges import one_with
 
 FORGOTTEN, AGAIN = "person_forgotten", "resync"
 Status, Outcome = OutboxEntry.Status, OutboxEntry.Outcome
@@ -39,7 +40,7 @@ def holdings(subject: Subject) -> list[Holding]:
     """The person's contact, what was sent and is to be sent, and the contacts at which their name stands."""
     clients = Client.objects.filter(subject.known_by())
     contacts = Contact.objects.filter(Q(email__in=subject.emails) | Q(borrowed_id__in=clients.values("pk")))
-    nominees = Nominee.objects.filter(subject.known_by(), kind=Nominee.Kind.PERSON)
+    nominees = one_with(Nominee.objects.filter(subject.known_by(), kind=Nominee.Kind.PERSON))
     readers = _readers(nominees).exclude(pk__in=contacts)
     facts = _facts(subject, nominees)
     mails = TransactionalMail.objects.filter(Q(contact__in=contacts) | Q(reference_id__in=facts))

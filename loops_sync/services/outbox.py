@@ -20,6 +20,8 @@ PRIORITIES = {
     "nomination_withdrawn": Priority.DECISION,
     "nomination_duplicate": Priority.DECISION,
     "nomination_reopened": Priority.DECISION,
+    "nominee_merged": Priority.DECISION,
+    "nominee_unmerged": Priority.DECISION,
     "client_deleted": Priority.DECISION,
     "person_forgotten": Priority.DECISION,
     "backfill": Priority.BACKFILL,

@@ -93,13 +93,7 @@ def proposed_slug(nominee: Nominee) -> str:
 
 def similar_nominees(nomination: Nomination) -> list[tuple[Nominee, int]]:
     """Up to three nominees of the category whose names are alike, with the likeness in percent, most alike first."""
-    name = contacts.normal_name(nomination.nominee.name)
-    scored = [
-        (contacts.similarity(name, contacts.normal_name(other.name)), other)
-        for other in selectors.candidates_for(nomination)
-    ]
-    alike = sorted((pair for pair in scored if pair[0] >= selectors.SIMILAR_FROM), key=lambda pair: -pair[0])
-    return [(other, round(score * 100)) for score, other in alike[:3]]
+    return selectors.alike(nomination.nominee.name, selectors.candidates_for(nomination))
 
 
 def _locked(nomination: Nomination) -> Nomination:
@@ -170,7 +164,8 @@ def _join(nomination: Nomination, nominee: Nominee) -> None:
         message = "The nominator has already named them in this category: mark it as a duplicate instead."
         raise ValidationError({"nominee": [message]})
     fill_blanks(nominee, nominee.blanks_filled_by(nomination.nominee))
-    nomination.nominee = nominee
+    # Staff's word now, whatever a merge moved before: undoing that one leaves it here.
+    nomination.nominee, nomination.original_nominee = nominee, None
 
 
 def _check_original(nomination: Nomination, of: Nomination) -> None:

@@ -1,20 +1,19 @@
 """What a merge of nominees does to their votes, and how it is taken back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from django.db import transaction
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet
 
 from crm.models import User
-from nominations.models import ManualVote, Nominee, Tally, Vote, Voter
+from nominations.models import Nominee, Vote, Voter
+from nominations.selectors.merges import Counts, counted_by_place, manual_between, manual_of, votes_from
 from nominations.services.log import lock_seasons
 from nominations.services.tallies import lock_nominees, note_manual_votes, shift_tally
 from nominations.signals import votes_changed
 
 MERGED = Vote.Reason.MERGED_DUPLICATE
 BATCH = 1000
-Counts = dict[tuple[int, int], int]
-"""By the keys of season and category."""
 
 
 def merge_votes(loser: Nominee, survivor: Nominee, *, by: User | None) -> int:
@@ -28,7 +27,7 @@ def merge_votes(loser: Nominee, survivor: Nominee, *, by: User | None) -> int:
         lock_seasons()
         lock_nominees(loser.pk, survivor.pk)
         votes = Vote.objects.filter(nominee=loser)
-        counted, emails, manual = _counted(votes), _told(votes), _manual_of(loser)
+        counted, emails, manual = counted_by_place(votes), _told(votes), manual_of(loser)
         count = votes.filter(original_nominee=None).update(nominee=survivor, original_nominee=loser)
         # One that comes home after a detour is where it was cast.
         count += votes.filter(original_nominee=survivor).update(nominee=survivor, original_nominee=None)
@@ -49,8 +48,8 @@ def unmerge_votes(loser: Nominee, survivor: Nominee, *, by: User | None, origina
     with transaction.atomic():
         lock_seasons()
         lock_nominees(loser.pk, survivor.pk)
-        votes = Vote.objects.filter(nominee=survivor, original_nominee__in=[loser, *originals])
-        counted, emails, manual = _counted(votes), _told(votes), _manual_between(survivor, loser)
+        votes = votes_from(loser, survivor, originals)
+        counted, emails, manual = counted_by_place(votes), _told(votes), manual_between(survivor, loser)
         own = votes.filter(original_nominee=loser).update(nominee=loser, original_nominee=None)
         count = own + votes.update(nominee=loser)
         _shift(counted, manual, survivor, loser)
@@ -58,11 +57,6 @@ def unmerge_votes(loser: Nominee, survivor: Nominee, *, by: User | None, origina
         _restore_doubles(loser, survivor)
         _tell(emails, loser)
     return count
-
-
-def _counted(votes: QuerySet[Vote]) -> Counts:
-    rows = votes.filter(state=Vote.State.COUNTED).order_by().values_list("season_id", "category_id")
-    return {(season, category): count for season, category, count in rows.annotate(Count("pk"))}
 
 
 def _shift(counted: Counts, manual: Counts, source: Nominee, target: Nominee) -> None:
@@ -96,18 +90,6 @@ def _restore_doubles(*nominees: Nominee) -> None:
             Vote.objects.filter(pk=vote.pk).update(**changed)
 
 
-def _manual_of(nominee: Nominee) -> Counts:
-    rows = Tally.objects.filter(nominee=nominee).exclude(manual_votes=0)
-    return {(row.season_id, row.category_id): row.manual_votes for row in rows}
-
-
-def _manual_between(nominee: Nominee, counterpart: Nominee) -> Counts:
-    """What the one still holds of the other's."""
-    rows = ManualVote.objects.filter(nominee=nominee, counterpart=counterpart).order_by()
-    sums = rows.values_list("season_id", "category_id").annotate(Sum("count"))
-    return {(season, category): count for season, category, count in sums if count}
-
-
 def _note(manual: Counts, source: Nominee, target: Nominee, *, by: User | None, why: str) -> None:
     for (season_id, category_id), count in sorted(manual.items()):
         note_manual_votes((season_id, category_id, source.pk), -count, reason=why, by=by, counterpart=target)
@@ -121,5 +103,11 @@ def _told(votes: QuerySet[Vote]) -> list[str]:
 
 
 def _tell(emails: list[str], nominee: Nominee) -> None:
+    for batch in in_batches(emails):
+        votes_changed.send(Vote, emails=batch, reference=nominee)
+
+
+def in_batches(emails: list[str]) -> Iterator[list[str]]:
+    """So many that a database takes them in one question."""
     for start in range(0, len(emails), BATCH):
-        votes_changed.send(Vote, emails=emails[start : start + BATCH], reference=nominee)
+        yield emails[start : start + BATCH]
