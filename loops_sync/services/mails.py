@@ -19,6 +19,7 @@ from loops_sync.services.batches import longest_turn
 from loops_sync.services.delivery import DEAD_AFTER, DEAD_AFTER_ATTEMPTS, MOST_PAUSES, backoff_seconds
 from loops_sync.services.pace import LONGEST_WAIT_SECONDS, Stop, pause_all, wait_for_slot
 from nominations.models import Nomination, Nominee, Vote
+from nominations.services import own_url
 
 # Loops remembers an idempotency key for a day.
 KEY_IS_GOOD_FOR = timedelta(hours=23)
@@ -132,7 +133,7 @@ def _send(mail: TransactionalMail, tally: MailTally) -> None:
     variables = mail_variables(mail.kind, subject)
     doubt = mail.in_doubt_since or timezone.now()
     _mine(mail).update(in_doubt_since=doubt, data_variables=variables)
-    error = _ask_loops(mail, variables)
+    error = _ask_loops(mail, {**variables, **_kept_by_nobody(mail, subject)})
     if error is not None:
         _fail(mail, error, tally)
         return
@@ -140,6 +141,14 @@ def _send(mail: TransactionalMail, tally: MailTally) -> None:
     tally.sent += 1
     if selectors.relay().consecutive_failures:
         relay.note_success()
+
+
+def _kept_by_nobody(mail: TransactionalMail, subject: MailSubject) -> dict[str, object]:
+    """What only the reader may know: a nominee's own link, for the address that it is good for."""
+    if mail.kind != Kind.NOMINEE_APPROVED:
+        return {}
+    is_theirs = subject.nominee.email == mail.contact.email
+    return {"nomineeOwnUrl": own_url(subject.nominee) if is_theirs else ""}
 
 
 def _ask_loops(mail: TransactionalMail, variables: dict[str, object]) -> client.LoopsError | None:
