@@ -49,7 +49,7 @@ class Step:
 def facts_of(row: Nominee | Nominator) -> list[Fact]:
     """What is known of a nominee or nominator, in the order one reads it."""
     pairs = NOMINEE_FACTS if isinstance(row, Nominee) else NOMINATOR_FACTS
-    values = [(name, label, str(getattr(row, name))) for name, label in pairs]
+    values = [(name, label, str(getattr(row, name) or "")) for name, label in pairs]
     return [Fact(label, value, _href(name, value)) for name, label, value in values if value]
 
 

@@ -10,10 +10,10 @@ from notifications.api.serializers import StrictSerializer
 
 
 class NominatorOutSerializer(serializers.Serializer[Any]):
-    """Who nominated, for staff."""
+    """Who nominated, for staff; the organisers have no address."""
 
     id = serializers.UUIDField()
-    email = serializers.EmailField()
+    email = serializers.EmailField(allow_null=True)
     name = serializers.CharField(source="__str__")
     company = serializers.CharField()
 
