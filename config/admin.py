@@ -24,7 +24,7 @@ from nominations.models import Season
 from notifications.admin import Banner, StaffAdminSite, StaffLoginForm, age_of
 
 VIEW_NOMINATION, VIEW_OUTBOX = "nominations.view_nomination", "loops_sync.view_outboxentry"
-VIEW_SEASON = "nominations.view_season"
+VIEW_SEASON, DECIDE = "nominations.view_season", "nominations.decide_nomination"
 VIEW_CARD, VIEW_PROOF, PROVE = "loyalty.view_loyaltycard", "loyalty.view_ledgerproof", "loyalty.prove_ledger"
 VIEW_CONNECTION, VIEW_LEAD = "crm.view_connection", "crm.view_lead"
 # Machinery that only superusers look at, under one heading at the end.
@@ -102,8 +102,9 @@ class StaffHomeSite(StaffAdminSite):
         from config import erasing_pages
         from crm.admin import two_factor
         from loyalty.admin import live, reports, till
+        from nominations.admin import analytics
 
-        own = [*two_factor.urls(self), *erasing_pages.urls(self)]
+        own = [*two_factor.urls(self), *erasing_pages.urls(self), *analytics.urls(self)]
         return [*own, *till.urls(self), *live.urls(self), *reports.urls(self), *super().get_urls()]
 
     def banners(self, request: HttpRequest) -> list[Banner]:
@@ -134,19 +135,23 @@ def _list_of(table: type[Model]) -> str:
 
 
 def _with_pages(request: HttpRequest, apps: list[Any], app_label: str | None) -> list[Any]:
-    """The till, the live customers and the reports are no lists, but stand first among those of their app."""
+    """What is no list stands first among those of its app."""
     from loyalty.admin import live, reports, till
+    from nominations.admin import analytics
 
-    if app_label not in (None, "loyalty") or not request.user.is_authenticated:
+    if not request.user.is_authenticated:
         return apps
-    pages = (till.menu_entry(request), live.menu_entry(request), reports.menu_entry(request))
-    entries = [entry for entry in pages if entry]
-    for app in apps:
-        if app["app_label"] == "loyalty":
-            app["models"] = [*entries, *app["models"]]
-            return apps
-    own = {"name": "Points", "app_label": "loyalty", "app_url": "", "models": entries}
-    return [*apps, own] if entries else apps
+    pages = {"nominations": (analytics,), "loyalty": (till, live, reports)}
+    for label, name in (("nominations", "Awards"), ("loyalty", "Points")):
+        entries = [entry for page in pages[label] if (entry := page.menu_entry(request))]
+        if not entries or app_label not in (None, label):
+            continue
+        app = next((app for app in apps if app["app_label"] == label), None)
+        if app is None:
+            app = {"name": name, "app_label": label, "app_url": "", "models": []}
+            apps = [*apps, app]
+        app["models"] = [*entries, *app["models"]]
+    return apps
 
 
 def tiles(request: HttpRequest) -> list[Tile]:
@@ -154,6 +159,8 @@ def tiles(request: HttpRequest) -> list[Tile]:
     found = []
     if request.user.has_perm(VIEW_NOMINATION):
         found += [_waiting(), _approved_today()]
+    if request.user.has_perm(DECIDE):
+        found += _to_settle()
     if request.user.has_perm(VIEW_OUTBOX):
         found += [_outbox(), _line()]
     if request.user.has_perm(VIEW_SEASON):
@@ -178,6 +185,20 @@ def _waiting() -> Tile:
 def _approved_today() -> Tile:
     url = reverse("admin:nominations_nomination_changelist") + "?state__exact=approved"
     return Tile("Approved today", str(awards.approved_today()), "Since midnight, UTC.", url, "See approved")
+
+
+def _to_settle() -> list[Tile]:
+    """What is prepared and what nominees ask for, where there is something."""
+    stage, words, found = awards.stage(), awards.reply_counts()["open"], []
+    on_stage = stage.waiting + stage.no_effect + stage.refused
+    if on_stage:
+        note = f"{stage.refused} could not be decided." if stage.refused else "Nothing happens until they are applied."
+        url = reverse("admin:nominations_stageddecision_changelist")
+        found.append(Tile("On the stage", f"{on_stage:,}", note, url, "Look and apply", "todo"))
+    if words:
+        url = reverse("admin:nominations_nomineereply_changelist") + "?state__exact=open"
+        found.append(Tile("Nominees’ words", f"{words:,}", "They wait for an answer.", url, "Settle them", "todo"))
+    return found
 
 
 def _outbox() -> Tile:

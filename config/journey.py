@@ -69,6 +69,7 @@ class Journey:
             "nominee-first_name": "Grace",
             "nominee-last_name": f"Check {self.token}",
             "nominee-email": self.nominee,
+            "known": "nobody",
             "nominator-first_name": "Ned",
             "nominator-last_name": "Check",
             "nominator-email": self.nominator,

@@ -15,12 +15,20 @@ from crm.signals import client_told, clients_told
 from loops_sync import selectors, services, tasks
 from loops_sync.contacts import OWN_KEYS, properties_of, roles_of
 from loops_sync.models import Contact, TransactionalMail
-from nominations.models import ContactChange, DecisionLog, Delivery, Nomination, Nominator, Nominee, Vote, Voter
-from nominations.signals import approval_previewed, delivery_requested, mails_requested, votes_changed
+from nominations.models import ContactChange, DecisionLog, Delivery, Merge, Nomination, Nominator, Nominee, Vote, Voter
+from nominations.signals import (
+    approval_previewed,
+    delivery_requested,
+    mails_requested,
+    nominees_merged,
+    votes_changed,
+)
 
 Action, State = DecisionLog.Action, Nomination.State
 Kind = TransactionalMail.Kind
 CLIENT_DELETED = "client_deleted"
+# Who is brought in by staff has written to nobody, and is not thanked.
+BY_THEMSELVES = {Nomination.Source.PAGE, Nomination.Source.API}
 SHOWN = 20
 EVENT_OF = {
     Action.SUBMIT: "nomination_submitted",
@@ -46,10 +54,10 @@ TOLD = {
 }
 
 
-def record(event_type: str, emails: Sequence[str | None], reference: Model) -> None:
-    """Entries now, workers on commit."""
+def record(event_type: str, emails: Sequence[str | None], reference: Model, *, at_once: bool = True) -> None:
+    """Entries now, workers on commit; where nobody waits for it, with the next sweep."""
     contact_ids = services.record_change(event_type, emails, reference=reference)
-    if contact_ids:
+    if contact_ids and at_once:
         transaction.on_commit(lambda: tasks.queue_sync(contact_ids), robust=True)
 
 
@@ -62,7 +70,9 @@ def decision_logged(sender: type[DecisionLog], instance: DecisionLog, created: b
     emails = [nomination.nominator.email]
     if State.APPROVED in (instance.from_state, instance.to_state):
         emails.append(nomination.nominee.email)
-    record(EVENT_OF[Action(instance.action)], emails, nomination)
+    # A file brings thousands: a task for each would keep approvals waiting in the queue.
+    is_in_a_file = instance.action == Action.SUBMIT and nomination.batch_id is not None
+    record(EVENT_OF[Action(instance.action)], emails, nomination, at_once=not is_in_a_file)
 
 
 @receiver(post_save, sender=Vote)
@@ -78,15 +88,21 @@ def many_votes_changed(sender: type[Vote], emails: list[str], reference: Model, 
     record("vote_changed", emails, reference)
 
 
+@receiver(nominees_merged)
+def merge_told(sender: type[Merge], emails: list[str], merge: Merge, is_undone: bool, **_: Any) -> None:
+    """Both nominees, and those at whose contacts the one's name and address stood."""
+    record("nominee_unmerged" if is_undone else "nominee_merged", emails, merge)
+
+
 @receiver(post_save, sender=DecisionLog)
 def mails_of_decision_planned(
     sender: type[DecisionLog], instance: DecisionLog, created: bool, raw: bool, **_: Any
 ) -> None:
-    """A nomination came in: its nominator is thanked. It was approved: both are told, once, however often."""
+    """Somebody nominated: they are thanked. A nomination was approved: both are told, once, however often."""
     if raw or not created:
         return
     nomination = instance.nomination
-    if instance.action == Action.SUBMIT:
+    if instance.action == Action.SUBMIT and nomination.source in BY_THEMSELVES:
         plan_mail(Kind.NOMINATION, nomination.nominator.email, nomination)
     elif instance.action == Action.APPROVE:
         # However many people name them there, a nominee stands in a category once.

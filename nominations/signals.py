@@ -16,6 +16,10 @@ verification_wanted = Signal()
 # another nominee, many at once and none of them saved singly.
 votes_changed = Signal()
 
+# Sent with `emails`, `merge` and `is_undone`, in the transaction: what these people are, whom they nominated or where
+# that is found has changed with a merge of nominees, or with its undoing.
+nominees_merged = Signal()
+
 # Sent with `nomination`. Each receiver returns a list of nominations.models.Delivery, one per mail about it; the role
 # is then what the mail says.
 mails_requested = Signal()

@@ -1,5 +1,31 @@
 """The awards' staff screens."""
 
-from nominations.admin import log, manual_votes, nominations, people, rulings, seasons, votes
+from nominations.admin import (
+    analytics,
+    imports,
+    log,
+    manual_votes,
+    merges,
+    nominations,
+    people,
+    replies,
+    rulings,
+    seasons,
+    staged,
+    votes,
+)
 
-__all__ = ["log", "manual_votes", "nominations", "people", "rulings", "seasons", "votes"]
+__all__ = [
+    "analytics",
+    "imports",
+    "log",
+    "manual_votes",
+    "merges",
+    "nominations",
+    "people",
+    "replies",
+    "rulings",
+    "seasons",
+    "staged",
+    "votes",
+]

@@ -7,14 +7,16 @@ from django.contrib import admin
 from django.contrib.admin import ShowFacets
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from nominations import selectors
-from nominations.admin import bulk, decisions
+from nominations.admin import adding, bulk, decisions, exports, imports, staging
 from nominations.admin.decisions import DECIDE, page_url, subject_context
+from nominations.admin.edits import in_words
 from nominations.admin.facts import steps_of
 from nominations.models import Nomination
 from notifications.admin import StaffModelAdmin, Tab, badge, when
@@ -27,6 +29,15 @@ PAGES: dict[str, Page] = {
     "duplicate": decisions.duplicate,
     "reopen": decisions.reopen,
     "delivery": decisions.delivery,
+    "stage": staging.stage,
+}
+# About no nomination in particular.
+LIST_PAGES: dict[str, Callable[[StaffModelAdmin, HttpRequest], HttpResponseBase]] = {
+    "decide": bulk.decide,
+    "stage/rejections": staging.stage_rejections,
+    "import": imports.bring_in,
+    "import/template": imports.template_file,
+    "export": exports.nominations,
 }
 TABS = {
     "submitted": "Waiting",
@@ -39,17 +50,18 @@ TABS = {
 
 @admin.register(Nomination)
 class NominationAdmin(StaffModelAdmin):
-    """They come in by page and API; staff decide them."""
+    """They come in by page, API and file, or are added by staff, who decide them."""
 
     list_display = ("nominee_name", "category", "nominator_name", "state_badge", "submitted", "review")
-    list_filter = ("state", "category", ("nominee__kind", admin.ChoicesFieldListFilter), "season")
-    list_select_related = ("category", "nominator", "nominee", "season")
+    list_filter = ("state", "category", ("nominee__kind", admin.ChoicesFieldListFilter), "season", "source")
+    list_select_related = ("category", "nominator", "nominee", "season", "staged")
     search_fields = selectors.SEARCHED
     search_help_text = "Names and addresses of nominees and nominators."
     show_facets = ShowFacets.ALWAYS
-    fields = ("admin_notes",)
-    actions = ("approve_selected", "reject_selected")
-    empty_text = "Nominations appear here when somebody sends the form at /nominate."
+    fields = ("why", "admin_notes")
+    change_list_template = "admin/nominations/nomination/change_list.html"
+    actions = ("approve_selected", "reject_selected", "stage_approval", "stage_rejection")
+    empty_text = "Nominations appear here when somebody sends the form at /nominate, or when you add or import them."
 
     def get_urls(self) -> list[URLPattern]:
         """Django's, and one for each page that decides."""
@@ -57,8 +69,11 @@ class NominationAdmin(StaffModelAdmin):
             path(f"<uuid:pk>/{name}/", self._page(page), name=f"nominations_nomination_{name}")
             for name, page in PAGES.items()
         ]
-        decide = path("decide/", self.admin_site.admin_view(self._decide), name="nominations_nomination_decide")
-        return [decide, *own, *super().get_urls()]
+        lists = [
+            path(f"{name}/", self._list_page(page), name=f"nominations_nomination_{name.replace('/', '_')}")
+            for name, page in LIST_PAGES.items()
+        ]
+        return [*lists, *own, *super().get_urls()]
 
     def _page(self, page: Page) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, pk: str) -> HttpResponse:
@@ -67,12 +82,12 @@ class NominationAdmin(StaffModelAdmin):
 
         return self.admin_site.admin_view(view)
 
-    def _decide(self, request: HttpRequest) -> HttpResponse:
-        return bulk.decide(self, request)
+    def _list_page(self, page: Callable[[StaffModelAdmin, HttpRequest], HttpResponseBase]) -> Callable[..., Any]:
+        return self.admin_site.admin_view(lambda request: page(self, request))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nominations come in from outside."""
-        return False
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """By a service, through a page of its own."""
+        return adding.add(self, request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """A nomination is withdrawn, never deleted."""
@@ -94,8 +109,18 @@ class NominationAdmin(StaffModelAdmin):
         return [Tab("All", "?", sum(counts.values()), not request.GET.get("state__exact")), *tabs]
 
     def save_model(self, request: HttpRequest, obj: Nomination, form: Any, change: bool) -> None:
-        """Only the notes: a decision taken meanwhile is not undone by an old page."""
-        obj.save(update_fields=["admin_notes"])
+        """Only what was edited: a decision taken meanwhile is not undone by an old page."""
+        if form.changed_data:
+            obj.save(update_fields=form.changed_data)
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Before and after, in words."""
+        return in_words(form)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """With the doors to files for those who may."""
+        may_import = request.user.has_perm(imports.IMPORT)
+        return super().changelist_view(request, {"may_import": may_import, **(extra_context or {})})
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -108,7 +133,7 @@ class NominationAdmin(StaffModelAdmin):
             "subtitle": None,
             "buttons": _buttons(nomination) if self.has_decide_permission(request) else [],
             "decisions": nomination.decisions.select_related("by"),
-            "steps": steps_of(selectors.deliveries(nomination)),
+            "steps": steps_of([*selectors.deliveries(nomination), *selectors.mails(nomination)]),
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -122,12 +147,12 @@ class NominationAdmin(StaffModelAdmin):
     def nominator_name(self, nomination: Nomination) -> SafeString:
         """Name and address."""
         nominator = nomination.nominator
-        return format_html('{}<span class="sub">{}</span>', str(nominator), nominator.email)
+        return format_html('{}<span class="sub">{}</span>', str(nominator), nominator.email or "")
 
     @admin.display(description="State", ordering="state")
     def state_badge(self, nomination: Nomination) -> SafeString:
-        """In its colour."""
-        return badge(nomination.state)
+        """In its colour, and what it is staged for."""
+        return staging.with_staged(nomination, badge(nomination.state))
 
     @admin.display(description="Submitted", ordering="created_at")
     def submitted(self, nomination: Nomination) -> SafeString | str:
@@ -154,12 +179,24 @@ class NominationAdmin(StaffModelAdmin):
         """Shows what would happen."""
         return bulk.preview(self, request, "reject", list(chosen))
 
+    @admin.action(description="Stage approval", permissions=["decide"])
+    def stage_approval(self, request: HttpRequest, chosen: QuerySet[Nomination]) -> HttpResponse:
+        """At once: nothing happens outside."""
+        return staging.stage_approvals(self, request, list(chosen))
+
+    @admin.action(description="Stage rejection", permissions=["decide"])
+    def stage_rejection(self, request: HttpRequest, chosen: QuerySet[Nomination]) -> HttpResponse:
+        """Asks for the reasons."""
+        return staging.stage_rejections(self, request, list(chosen))
+
 
 def _buttons(nomination: Nomination) -> list[tuple[str, str, str]]:
     """Label, address and look of what the state table allows."""
     buttons = []
     if nomination.may_approve:
         buttons.append(("Review and approve", page_url(nomination, "approve"), "primary"))
+    if nomination.may_approve or nomination.may_reject:
+        buttons.append(("Stage", page_url(nomination, "stage"), ""))
     if nomination.may_reject:
         buttons += [
             ("Reject", page_url(nomination, "reject"), ""),

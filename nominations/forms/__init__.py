@@ -1,5 +1,6 @@
 """The public forms: the shape of what people send, not its rules."""
 
-from nominations.forms.sheets import NominationSheet, Sheet, VoteSheet
+from nominations.forms.own import CorrectionPart, TakeDownPart
+from nominations.forms.sheets import NOBODY, NominationSheet, Sheet, VoteSheet
 
-__all__ = ["NominationSheet", "Sheet", "VoteSheet"]
+__all__ = ["NOBODY", "CorrectionPart", "NominationSheet", "Sheet", "TakeDownPart", "VoteSheet"]

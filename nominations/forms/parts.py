@@ -38,7 +38,7 @@ class Part(forms.Form):
 
 
 class WhyPart(Part):
-    """Why, for which category, and the key that makes two clicks one nomination."""
+    """Why, for which category, the key that makes two clicks one nomination, and the answer to "did you mean"."""
 
     why = StoryField(
         rows=7,
@@ -48,6 +48,7 @@ class WhyPart(Part):
     )
     category = forms.CharField(widget=forms.HiddenInput)
     key = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
+    known = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False)
 
 
 class PersonPart(Part):

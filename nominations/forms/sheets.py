@@ -14,7 +14,10 @@ from nominations.forms.parts import (
     VoterPart,
     WhyPart,
 )
-from nominations.models import Category
+from nominations.models import Category, Nominee
+
+NOBODY = "nobody"
+"""The answer that it is none of those with a similar name."""
 
 
 class Sheet:
@@ -52,9 +55,10 @@ def _problems(part: Part) -> list[tuple[str, str, str]]:
 class NominationSheet(Sheet):
     """The nomination form of one category.
 
-    Names: `why`, `category` (slug), `key`; `nominee-…` with `first_name last_name job_title company` (person) or
-    `company_name website industry company_size` (company) and `email linkedin_url phone country bio achievements
-    image`; `nominator-…` with `first_name last_name email linkedin_url company job_title phone country`.
+    Names: `why`, `category` (slug), `key`, and once it was asked `known` (a slug, or `nobody`); `nominee-…` with
+    `first_name last_name job_title company` (person) or `company_name website industry company_size` (company) and
+    `email linkedin_url phone country bio achievements image`; `nominator-…` with
+    `first_name last_name email linkedin_url company job_title phone country`.
     """
 
     def __init__(self, category: Category, data: Any = None, files: Any = None) -> None:
@@ -62,7 +66,12 @@ class NominationSheet(Sheet):
         self.why = WhyPart(data, initial={"category": category.slug, "key": uuid.uuid4().hex})
         self.nominee = kind(data, files, prefix="nominee")
         self.nominator = NominatorPart(data, prefix="nominator")
+        self.meant: list[Nominee] = []
         super().__init__(self.nominee, self.why, self.nominator)
+
+    def ask(self, alike: list[Nominee]) -> None:
+        """Show the form again with the question whether it is one of these."""
+        self.meant = alike
 
     def picture_is_lost(self) -> bool:
         """Whether a picture was sent that the browser will not keep."""

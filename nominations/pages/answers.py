@@ -6,13 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from crm.api.views import address_of, fingerprint
 from crm.services import Answer, remember_answer, take_turn
 from nominations import selectors, services
-from nominations.models import Season
+from nominations.models import Nominee, Season
 
 
 def season_now() -> Season | None:
@@ -23,9 +24,33 @@ def season_now() -> Season | None:
         return None
 
 
+def published_seasons() -> QuerySet[Season]:
+    """Those whose results stand, the latest first."""
+    return Season.objects.filter(results__isnull=False).distinct().order_by("-results_published_at")
+
+
 def error_page(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
     """An error in plain words."""
     return render(request, "error.html", {"title": title, "detail": detail}, status=status)
+
+
+def live_nominee(request: HttpRequest, slug: str, route: str = "nominee", *more: object) -> Nominee | HttpResponse:
+    """Who has this page. Else the answer: 404, 410 for one who is suspended, 301 to whom a merged one became."""
+    found = Nominee.objects.filter(slug=slug).first()
+    if found is not None and found.state == Nominee.State.MERGED:
+        survivor = selectors.survivor_of(found)
+        if survivor is not None:
+            return redirect(route, survivor.slug, *more, permanent=True)
+        found = selectors.end_of(found)
+    if found is not None and found.state == Nominee.State.SUSPENDED:
+        detail = "This nominee no longer takes part in the awards, so their page has been taken down."
+        return error_page(request, 410, "This page has been retired", detail)
+    return found if found is not None and found.state == Nominee.State.LIVE else no_such_nominee(request)
+
+
+def no_such_nominee(request: HttpRequest) -> HttpResponse:
+    """404."""
+    return error_page(request, 404, "No such nominee", "Nobody has this page, or it has not been published yet.")
 
 
 def turned_away(request: HttpRequest, *, voter: str = "") -> HttpResponse | None:

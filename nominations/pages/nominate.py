@@ -9,10 +9,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from nominations import selectors, services
-from nominations.forms import NominationSheet
-from nominations.models import Category, Nomination, Season
+from nominations.forms import NOBODY, NominationSheet
+from nominations.models import Category, Nomination, Nominee, Season
 from nominations.pages.answers import do_once, season_now, turned_away
-from nominations.pages.home import phases
+from nominations.pages.phases import phases
 
 SESSION_KEY = "nominated"
 
@@ -34,7 +34,9 @@ def nominate(request: HttpRequest) -> HttpResponse:
     category = selectors.active_categories().filter(slug=slug).first()
     if category is None:
         return _choice(request, season, is_unknown=True, status=404)
-    return _submit(request, season, category) if posted else _form(request, category, NominationSheet(category))
+    return (
+        _submit(request, season, category) if posted else _form(request, season, category, NominationSheet(category))
+    )
 
 
 @require_safe
@@ -51,30 +53,45 @@ def thanks(request: HttpRequest) -> HttpResponse:
 def _submit(request: HttpRequest, season: Season, category: Category) -> HttpResponse:
     sheet = NominationSheet(category, request.POST, request.FILES)
     if not sheet.is_valid():
-        return _form(request, category, sheet, status=400)
+        return _form(request, season, category, sheet, status=400)
     try:
-        request.session[SESSION_KEY] = _nominated(category, sheet)
+        known = _known(category, sheet)
+        if sheet.meant:
+            return _form(request, season, category, sheet)
+        request.session[SESSION_KEY] = _nominated(category, sheet, known)
     except ValidationError as error:
         if getattr(error, "code", "") == "nominations_closed":
             return _closed(request, season, status=403)
         sheet.refuse(error)
         return _form(
-            request, category, sheet, status=409 if getattr(error, "code", "") == "already_nominated" else 400
+            request, season, category, sheet, status=409 if getattr(error, "code", "") == "already_nominated" else 400
         )
     return redirect("nominate-thanks")
 
 
-def _nominated(category: Category, sheet: NominationSheet) -> Any:
+def _known(category: Category, sheet: NominationSheet) -> Nominee | None:
+    """Whom the nominator says they mean. Where they have not said and names are alike, the sheet then asks."""
+    answer = sheet.why.cleaned_data["known"]
+    if answer == NOBODY:
+        return None
+    alike = services.nominees_meant(category, sheet.nominee_fields())
+    known = next((nominee for nominee in alike if nominee.slug == answer), None)
+    if alike and known is None:
+        sheet.ask(alike)
+    return known
+
+
+def _nominated(category: Category, sheet: NominationSheet, known: Nominee | None) -> Any:
     """Submit, once for this form. Raises the service's ValidationError."""
     why, nominator, nominee = sheet.why.cleaned_data, sheet.nominator.cleaned_data, sheet.nominee_fields()
 
     def effect() -> tuple[int, Any]:
         nomination = services.submit_nomination(
-            category, nominator=nominator, nominee=nominee, why=why["why"], source=Nomination.Source.PAGE
+            category, nominator=nominator, nominee=nominee, why=why["why"], source=Nomination.Source.PAGE, known=known
         )
         return 201, {"name": nomination.nominee.name, "category": category.label}
 
-    sent = [category.slug, why["why"], nominator, _comparable(nominee)]
+    sent = [category.slug, why["why"], nominator, _comparable(nominee), *([known.slug] if known else [])]
     return do_once("POST /nominate", why["key"], sent, effect)
 
 
@@ -85,8 +102,11 @@ def _comparable(nominee: dict[str, Any]) -> dict[str, Any]:
     return {**nominee, "image": hashlib.sha256(nominee["image"].read()).hexdigest()}
 
 
-def _form(request: HttpRequest, category: Category, sheet: NominationSheet, *, status: int = 200) -> HttpResponse:
-    return render(request, "nominations/nominate.html", {"category": category, "sheet": sheet}, status=status)
+def _form(
+    request: HttpRequest, season: Season, category: Category, sheet: NominationSheet, *, status: int = 200
+) -> HttpResponse:
+    context = {"season": season, "category": category, "sheet": sheet}
+    return render(request, "nominations/nominate.html", context, status=status)
 
 
 def _choice(request: HttpRequest, season: Season, *, status: int, is_unknown: bool = False) -> HttpResponse:
@@ -95,6 +115,6 @@ def _choice(request: HttpRequest, season: Season, *, status: int, is_unknown: bo
 
 
 def _closed(request: HttpRequest, season: Season, *, status: int) -> HttpResponse:
-    nominating, voting = phases(season)
-    context = {"season": season, "nominating": nominating, "voting": voting}
+    nominating, voting, results = phases(season)
+    context = {"season": season, "nominating": nominating, "voting": voting, "results": results}
     return render(request, "nominations/nominations_closed.html", context, status=status)

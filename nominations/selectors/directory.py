@@ -1,14 +1,14 @@
 """The nominees as the public looks through them."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, When
 
-from nominations.models import Category, Nominee, Season
-from nominations.selectors.standings import Shown, Standing, overview, shown
+from nominations.models import Category, Nomination, Nominee, Result, Season
+from nominations.selectors.standings import Shown, frozen_at, overview, shown
 
 NAMES = ("first_name", "last_name", "company_name", "company")
 BY_NAME, NEWEST, MOST_VOTES = "name", "-created_at", "-total_votes"
@@ -29,21 +29,6 @@ class Listed:
         return [category.slug for category in self.categories]
 
 
-class Line(NamedTuple):
-    """What the list is ordered by."""
-
-    pk: UUID
-    first_name: str
-    last_name: str
-    company_name: str
-    created_at: datetime
-
-    @property
-    def name(self) -> str:
-        """A nominee has either name."""
-        return (self.company_name or f"{self.first_name} {self.last_name}").casefold()
-
-
 class Directory:
     """The live nominees that stand in the season, filtered and ordered. Sliced, it reads only the page's rows."""
 
@@ -58,10 +43,10 @@ class Directory:
         ordering: str = "",
     ) -> None:
         """`rows` narrows further; `category` is a slug, in which alone totals and ranks are then told."""
-        self.season = season
+        self.season, self.category = season, category
         self.categories = {row.pk: row for row in Category.objects.select_related("group")}
-        self.everywhere = overview(season)
-        self.places = _places(self.everywhere, self.categories, category)
+        wanted = [row for row in self.categories.values() if row.slug == category]
+        self.places = overview(season, wanted if category else None)
         found = search_nominees(Nominee.objects.live() if rows is None else rows, q)
         if country:
             found = found.filter(country__iexact=country)
@@ -73,41 +58,42 @@ class Directory:
     def __getitem__(self, part: slice) -> list[Listed]:
         ids = self.ids[part]
         nominees = Nominee.objects.in_bulk(ids)
-        return [self._listed(nominees[pk]) for pk in ids]
+        stands = self._stands(ids)
+        return [Listed(nominees[pk], stands[pk], shown(self.season, *self.places[pk])) for pk in ids]
 
-    def _listed(self, nominee: Nominee) -> Listed:
-        categories = [self.categories[row.category_id] for row in self.everywhere[nominee.pk]]
-        return Listed(nominee, categories, shown(self.season, *self.places[nominee.pk]))
+    def _stands(self, ids: list[UUID]) -> dict[UUID, list[Category]]:
+        """The categories of each, also those besides the one asked for."""
+        if not self.category:
+            return {pk: [self.categories[row.category_id] for row in self.places[pk]] for pk in ids}
+        stands: dict[UUID, list[Category]] = {pk: [] for pk in ids}
+        places: QuerySet[Any] = Nomination.objects.approved().filter(season=self.season)
+        if frozen_at(self.season):
+            places = self.season.results.all()
+        found = places.filter(nominee__in=ids).order_by("category_id")
+        for pk, category in found.values_list("nominee_id", "category_id").distinct():
+            stands[pk].append(self.categories[category])
+        return stands
 
     def _ordered(self, found: QuerySet[Nominee], ordering: str) -> list[UUID]:
-        names = ("pk", "first_name", "last_name", "company_name", "created_at")
-        rows = [Line(*row) for row in found.order_by().values_list(*names) if row[0] in self.places]
-        rows.sort(key=lambda row: (row.name, row.pk))
         field, backwards = ordering.lstrip("-"), ordering.startswith("-")
-        if field in ("name", "created_at"):
-            key: Any = (lambda row: row.name) if field == "name" else (lambda row: row.created_at)
-            rows.sort(key=key, reverse=backwards)
-        elif self.season.shows_ranks:
-            rows.sort(key=lambda row: self._figure(row, field), reverse=backwards)
-        return [row.pk for row in rows]
+        if field == "created_at":
+            dated = found.order_by(ordering, "pk").values_list("pk", flat=True)
+            return [pk for pk in dated if pk in self.places]
+        names = found.order_by().values_list("first_name", "last_name", "company_name", "pk")
+        rows = [((company or f"{first} {last}").casefold(), pk) for first, last, company, pk in names]
+        rows = sorted(row for row in rows if row[1] in self.places)
+        if field != "name" and self.season.shows_ranks:
+            rows.sort(key=lambda row: self._figure(row[1], field), reverse=backwards)
+        elif ordering == "-name":
+            rows.sort(key=itemgetter(0), reverse=True)
+        return [pk for _name, pk in rows]
 
-    def _figure(self, row: Line, field: str) -> int:
+    def _figure(self, pk: UUID, field: str) -> int:
         """Where only ranks are told, nothing is ordered by what is not."""
-        seen = shown(self.season, *self.places[row.pk])
+        seen = shown(self.season, *self.places[pk])
         if field == "total_votes" and seen.total_votes is not None:
             return seen.total_votes
         return -(seen.rank or 0) if field == "total_votes" else seen.rank or 0
-
-
-def _places(
-    everywhere: dict[UUID, list[Standing]], categories: dict[int, Category], slug: str
-) -> dict[UUID, list[Standing]]:
-    """Only in the category asked for, if one is."""
-    if not slug:
-        return everywhere
-    wanted = {pk for pk, category in categories.items() if category.slug == slug}
-    kept = {pk: [row for row in rows if row.category_id in wanted] for pk, rows in everywhere.items()}
-    return {pk: rows for pk, rows in kept.items() if rows}
 
 
 def search_nominees(rows: QuerySet[Nominee], text: str) -> QuerySet[Nominee]:
@@ -118,3 +104,38 @@ def search_nominees(rows: QuerySet[Nominee], text: str) -> QuerySet[Nominee]:
             found |= Q(**{f"{field}__icontains": word})
         rows = rows.filter(found)
     return rows
+
+
+def counted_categories(season: Season) -> QuerySet[Category]:
+    """The active categories in the order shown, each with how many live nominees stand there, as `nominees`."""
+    live = Q(nominations__state="approved", nominations__nominee__state="live", nominations__season=season)
+    counted = Count("nominations__nominee", filter=live, distinct=True)
+    return Category.objects.filter(is_active=True).select_related("group").annotate(nominees=counted)
+
+
+def winners(season: Season) -> QuerySet[Result]:
+    """Who won in each category, once the results are frozen; nobody without a vote."""
+    first = season.results.filter(rank=1, votes__gt=-F("manual_votes")).select_related("category__group", "nominee")
+    names = ("nominee__company_name", "nominee__first_name", "nominee__last_name")
+    return first.order_by("category__group__position", "category__position", "category__label", *names)
+
+
+def voted_categories(season: Season) -> set[int]:
+    """The categories in which somebody has a vote."""
+    return set(season.tallies.filter(votes__gt=-F("manual_votes")).values_list("category_id", flat=True).distinct())
+
+
+def countries(season: Season) -> list[str]:
+    """Where the season's live nominees are from, each once however it is spelt, in order."""
+    approved = Nomination.objects.approved().filter(season=season)
+    live = Nominee.objects.live().filter(nominations__in=approved).exclude(country="")
+    found = {name.casefold(): name for name in live.order_by("-country").values_list("country", flat=True).distinct()}
+    return sorted(found.values(), key=str.casefold)
+
+
+def others_in(season: Season, category: Category, nominee: Nominee, limit: int) -> QuerySet[Nominee]:
+    """Live nominees of the category besides this one: the next ones by id, so that each is shown equally often."""
+    approved = Nomination.objects.approved().filter(season=season, category=category)
+    is_before = Case(When(pk__gt=nominee.pk, then=0), default=1, output_field=IntegerField())
+    others = Nominee.objects.live().filter(pk__in=approved.order_by().values("nominee")).exclude(pk=nominee.pk)
+    return others.order_by(is_before, "pk")[:limit]

@@ -6,40 +6,50 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from crm.models import User
 from crm.services.erasing import FIRST, INSTEAD, LAST, Holding, Subject, erase_mentions, mentioning
 from nominations.models import (
     DecisionLog,
+    ImportBatch,
     ManualVote,
+    Merge,
     Nomination,
     Nominator,
     Nominee,
+    NomineeReply,
+    StagedDecision,
     Vote,
     Voter,
     VoteRuling,
 )
+from nominations.selectors.merges import one_with
 from nominations.services.decisions import withdraw_nomination
 from nominations.services.log import lock_seasons
+from nominations.services.replies import forget_picture
 
 PERSON, COMPANY = Nominee.Kind.PERSON, Nominee.Kind.COMPANY
 BLANK_PERSON = dict.fromkeys(("linkedin_url", "company", "job_title", "phone", "phone_raw", "country"), "")
 BLANK_NOMINEE = {
     **BLANK_PERSON,
-    **dict.fromkeys(("email", "website", "industry", "company_size", "bio", "achievements", "image"), ""),
+    **dict.fromkeys(("email", "website", "industry", "company_size"), ""),
+    **dict.fromkeys(("bio", "achievements", "image", "picture_url"), ""),
 }
 
 
 def people(subject: Subject) -> list[QuerySet[Any]]:
     """The rows here that are the person. A company is nobody."""
     found = subject.known_by()
-    return [Nominator.objects.filter(found), Voter.objects.filter(found), Nominee.objects.filter(found, kind=PERSON)]
+    nominees = one_with(Nominee.objects.filter(found, kind=PERSON))
+    return [Nominator.objects.filter(found), Voter.objects.filter(found), nominees]
 
 
 def holdings(subject: Subject) -> list[Holding]:
     """Nominators, voters, nominees, what they wrote, and what was written and decided about them."""
     found = subject.known_by()
-    nominees = Nominee.objects.filter(found, kind=PERSON)
+    nominees = one_with(Nominee.objects.filter(found, kind=PERSON))
+    merges = Merge.objects.filter(Q(loser__in=nominees) | Q(survivor__in=nominees))
     nominators = Nominator.objects.filter(found)
     voters = Voter.objects.filter(found)
     nominations = Nomination.objects.filter(Q(nominee__in=nominees) | Q(nominator__in=nominators))
@@ -55,6 +65,17 @@ def holdings(subject: Subject) -> list[Holding]:
         ),
         Holding(
             elsewhere, "The reason is blanked, the chain of decisions still holds", _blank_reasons, is_theirs=False
+        ),
+        Holding(StagedDecision.objects.filter(nomination__in=nominations), "Taken off the stage", _unstage),
+        Holding(
+            NomineeReply.objects.filter(nominee__in=nominees), "Without words and picture, settled", _blank_replies
+        ),
+        Holding(merges, "Stay, without the reason and what the one gave the other", _blank_merges),
+        Holding(
+            mentioning(Merge.objects.exclude(pk__in=merges), ["reason", "filled"], [*subject.identifiers, *named]),
+            "Stay, without the reason and what the one gave the other",
+            _blank_merges,
+            is_theirs=False,
         ),
         Holding(nominees, "The page is taken down, votes still count", _take_down),
         Holding(nominations, "Without what was written", _blank_words),
@@ -72,6 +93,12 @@ def holdings(subject: Subject) -> list[Holding]:
             mentioning(VoteRuling.objects.all(), ["note", "about"], [*subject.identifiers, *named]),
             f"Stays, the words become {INSTEAD}",
             _erase("note", "about"),
+            is_theirs=False,
+        ),
+        Holding(
+            mentioning(ImportBatch.objects.all(), ["content", "file_name"], [*subject.identifiers, *named]),
+            f"A file that is not taken in yet: the words become {INSTEAD}",
+            lambda rows, by: erase_mentions(rows, ["content", "file_name"], [*subject.identifiers, *named]),
             is_theirs=False,
         ),
         Holding(
@@ -115,6 +142,26 @@ def _take_down(rows: QuerySet[Any], by: User) -> None:
         transaction.on_commit(lambda storage=storage, name=name: storage.delete(name))  # type: ignore[misc]
     rows.filter(state=Nominee.State.LIVE).update(state=Nominee.State.SUSPENDED)
     rows.update(**BLANK_NOMINEE, first_name=FIRST, last_name=LAST, slug=None)
+
+
+def _unstage(rows: QuerySet[Any], by: User) -> None:
+    """After the seasons, as where a worker decides them."""
+    lock_seasons()
+    rows.delete()
+
+
+def _blank_replies(rows: QuerySet[Any], by: User) -> None:
+    """What was asked for is done in the strongest way there is."""
+    for reply in rows.exclude(image=""):
+        forget_picture(reply)
+    waiting = rows.filter(state=NomineeReply.State.OPEN)
+    waiting.update(state=NomineeReply.State.ACCEPTED, settled_by=by, settled_at=timezone.now())
+    rows.update(bio="", achievements="", image="", note="", answer="")
+
+
+def _blank_merges(rows: QuerySet[Any], by: User) -> None:
+    """What was filled in stays with the survivor when such a merge is undone."""
+    rows.update(reason="", filled={})
 
 
 def _blank_words(rows: QuerySet[Any], by: User) -> None:

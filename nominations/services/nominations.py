@@ -17,12 +17,19 @@ EMAIL_LENGTH = 254
 
 
 def submit_nomination(
-    category: Category, *, nominator: Fields, nominee: Fields, why: str, source: Nomination.Source
+    category: Category,
+    *,
+    nominator: Fields,
+    nominee: Fields,
+    why: str,
+    source: Nomination.Source,
+    known: Nominee | None = None,
 ) -> Nomination:
     """Take in a nomination, or raise ValidationError: `nominations_closed`, `already_nominated`, or a field by name.
 
     The nominator is found by address; what is known of them is completed, never overwritten, because anybody can type
-    their address. A nominee is found by LinkedIn or email within its kind, never by its name alone.
+    their address. A nominee is found by LinkedIn or email within its kind, never by its name alone;
+    `known` is whom the nominator says they mean, where no address tells.
     """
     with transaction.atomic():
         season = lock_season(selectors.current_season().pk)
@@ -33,7 +40,7 @@ def submit_nomination(
         if nominee["kind"] != category.kind:
             raise ValidationError({"kind": [f"This category is for a {category.kind}."]})
         author = find_or_add_person(Nominator, nominator)
-        subject = _find_or_add_nominee(author, category, season, normal_contact(nominee))
+        subject = _find_or_add_nominee(author, category, season, normal_contact(nominee), known)
         nomination = Nomination(
             season=season, category=category, nominator=author, nominee=subject, why=why, source=source
         )
@@ -99,11 +106,19 @@ def fill_blanks(row: Person | Nominee, fields: Fields) -> None:
     for name, value in news.items():
         setattr(row, name, value)
     if news:
-        type(row)._default_manager.filter(pk=row.pk).update(**news)
+        # An update writes a picture's name, and only this its content.
+        columns = [field for field in row._meta.concrete_fields if field.name in news]
+        values = {field.name: field.pre_save(row, add=False) for field in columns}
+        type(row)._default_manager.filter(pk=row.pk).update(**values)
 
 
-def _find_or_add_nominee(author: Nominator, category: Category, season: Season, fields: Fields) -> Nominee:
+def _find_or_add_nominee(
+    author: Nominator, category: Category, season: Season, fields: Fields, known: Nominee | None
+) -> Nominee:
     found = _find_nominee(fields)
+    if found is None and known is not None:
+        # As it is under the lock: since the caller read it, it may have been merged.
+        found = selectors.end_of(Nominee.objects.get(pk=known.pk))
     named_before = author.nominations.filter(season=season, category=category).select_related("nominee")
     for earlier in named_before:
         if earlier.nominee == found or (found is None and _same_by_name(earlier.nominee, fields)):
@@ -116,12 +131,14 @@ def _find_or_add_nominee(author: Nominator, category: Category, season: Season, 
 
 
 def _find_nominee(fields: Fields) -> Nominee | None:
-    present = Nominee.objects.exclude(state=Nominee.State.MERGED).filter(kind=fields["kind"])
+    """By either address; whoever was merged is found as whom they were merged into."""
+    of_kind = Nominee.objects.filter(kind=fields["kind"])
     for name in ("linkedin_url", "email"):
         if fields.get(name):
-            found = present.filter(**{name: fields[name]}).first()
-            if found is not None:
-                return found
+            found = of_kind.filter(**{name: fields[name]})
+            known = found.exclude(state=Nominee.State.MERGED).first() or found.first()
+            if known is not None:
+                return selectors.end_of(known)
     return None
 
 

@@ -78,6 +78,12 @@ def test_each_fact_has_its_mail(post_office: RunningSandbox) -> None:
     assert services.deliver_mails() == services.MailTally()
 
 
+def test_who_is_brought_in_by_staff_is_not_thanked(post_office: RunningSandbox) -> None:
+    builders.season()
+    awards.add_nomination(builders.category(), nominee=OF, nominator=BY, why="", by=builders.superuser())
+    assert planned() == []
+
+
 def test_variables_say_who_what_where_and_when(post_office: RunningSandbox) -> None:
     with time_machine.travel("2026-10-04T14:05:06.789Z", tick=False):
         nomination = builders.submitted(by=BY, of=OF)
@@ -101,6 +107,10 @@ def test_variables_say_who_what_where_and_when(post_office: RunningSandbox) -> N
     }
     approval = {f"approval{name}": text for name, text in moments.items()}
     assert held["t_nominator_approved"] == {**nominator, **about, **approval}
+    own_url = held["t_nominee_approved"].pop("nomineeOwnUrl")
+    assert awards.owner_of(own_url.removeprefix("https://awards.example/own/")) == nomination.nominee
+    # Whoever may read the mails here may not speak for nominees.
+    assert "nomineeOwnUrl" not in only("nominee_approved").data_variables
     assert held["t_nominee_approved"] == {
         "nomineeFirstName": "Higi",
         "nomineeLastName": "Lip",

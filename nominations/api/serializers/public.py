@@ -179,15 +179,23 @@ class StandingSerializer(ShownSerializer):
 
 
 class PodiumSerializer(ShownSerializer):
-    """A place on the podium; `tied` when others share it."""
+    """A place on the podium; `tied` when others share it.
+
+    Who has no page any more keeps their place in published results, without an address.
+    """
 
     tied = serializers.BooleanField()
-    slug = serializers.CharField(source="nominee.slug")
+    slug = serializers.CharField(source="nominee.slug", allow_null=True)
     name = serializers.CharField(source="nominee.name")
     kind = serializers.CharField(source="nominee.kind")
     country = serializers.CharField(source="nominee.country")
     image = serializers.ImageField(source="nominee.image", allow_null=True)
-    live_url = serializers.CharField(source="nominee.live_url")
+    live_url = serializers.SerializerMethodField()
+
+    def get_live_url(self, row: dict[str, Any]) -> str:
+        """ "" for who has no page."""
+        nominee: Nominee = row["nominee"]
+        return nominee.live_url if nominee.state == Nominee.State.LIVE else ""
 
 
 class ListedSerializer(serializers.Serializer[Any]):

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import ValidationError as ShapeError
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
@@ -18,6 +19,7 @@ from nominations.models import Category, Nominee
 
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 printable characters.")
 CATEGORY = OpenApiParameter("category", str, required=True, description="The category's slug.")
+MOVED = OpenApiResponse(description="The nominee was merged with another, whose address is in `Location`.")
 DIRECTORY = [
     OpenApiParameter("q", str, description="Words in a name or a company."),
     OpenApiParameter("category", str, description="A category's slug: totals and ranks are then those in it."),
@@ -85,10 +87,13 @@ class NomineesView(PublicView, GenericAPIView[Nominee]):
 class NomineeView(PublicView):
     """One live nominee, as the public sees it."""
 
-    @extend_schema(responses=shapes.NomineePublicSerializer, operation_id="nominee")
+    @extend_schema(responses={200: shapes.NomineePublicSerializer, 301: MOVED}, operation_id="nominee")
     def get(self, request: Request, slug: str) -> Response:
-        """404 `not_live`; 410 `gone` for one who no longer takes part."""
-        nominee = Nominee.objects.filter(slug=slug).first()
+        """404 `not_live`; 410 `gone` for one who no longer takes part; 301 for one who was merged with another."""
+        asked = Nominee.objects.filter(slug=slug).first()
+        nominee = selectors.end_of(asked) if asked is not None else None
+        if nominee is not None and nominee != asked and nominee.state == Nominee.State.LIVE:
+            return Response(status=301, headers={"Location": reverse("api-nominee", args=[nominee.slug])})
         if nominee is not None and nominee.state == Nominee.State.SUSPENDED:
             raise ValidationError("This nominee no longer takes part.", code="gone")
         if nominee is None or nominee.state != Nominee.State.LIVE:
@@ -108,17 +113,19 @@ class PodiumView(PublicView):
     def get(self, request: Request) -> Response:
         """The ranks 1 to 3 of a category, all who share one (`tied`), nobody without a vote.
 
-        Empty where the season hides who is ahead.
+        Empty where the season hides who is ahead, until the results are published: they are told from then on, and
+        do not change any more.
         """
         slug = request.query_params.get("category", "")
         category = Category.objects.filter(slug=slug).first()
         if category is None:
             raise ShapeError({"category": ["There is no such category." if slug else "This field is required."]})
         season = selectors.current_season()
-        if not season.shows_ranks:
-            return Response([])
-        pairs = selectors.named(selectors.podium(season, category))
-        rows = [_on_podium(nominee, row, selectors.shown(season, row)) for nominee, row in pairs]
+        seen = [
+            _on_podium(nominee, row, selectors.shown(season, row))
+            for nominee, row in selectors.named(selectors.podium(season, category))
+        ]
+        rows = [row for row in seen if row["rank"] is not None]
         return Response(shapes.PodiumSerializer(rows, many=True).data)
 
 
@@ -127,7 +134,7 @@ class StatsView(PublicView):
 
     @extend_schema(responses=shapes.StatsSerializer, operation_id="stats")
     def get(self, request: Request) -> Response:
-        """Of the current season; the nominees are those live now."""
+        """Of the current season; the nominees are those live now, once the results are published those in them."""
         return Response(shapes.StatsSerializer(selectors.stats(selectors.current_season())).data)
 
 
