@@ -226,5 +226,5 @@ class Decisions(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 def test_any_decisions_in_any_order_keep_nominee_slug_and_log_true() -> None:
-    some = settings(max_examples=15, stateful_step_count=20, deadline=None, derandomize=True)
+    some = settings(max_examples=8, stateful_step_count=20, deadline=None, derandomize=True)
     run_state_machine_as_test(Decisions, settings=some)
