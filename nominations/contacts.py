@@ -16,10 +16,10 @@ def visible_name(text: str) -> str:
 
     Raises ValidationError for one in which there is nothing to read.
     """
-    text = "".join(character for character in text if character not in DIRECTION_MARKS).strip()
-    if text and not any(character.isalnum() for character in text):
+    shown = " ".join("".join(character for character in text if character not in DIRECTION_MARKS).split())
+    if text.strip() and not any(character.isalnum() for character in shown):
         raise ValidationError("Enter a name that can be read.")
-    return text
+    return shown
 
 
 def normal_linkedin(text: str) -> str:

@@ -1,14 +1,16 @@
 """Adding a nominee by hand: first the category, then who and why; then live at once, or waiting like any other."""
 
 from typing import Any, cast
+from uuid import uuid4
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
+from crm.api.views import fingerprint
 from crm.models import User
+from crm.services import remember_answer
 from nominations import selectors, services
 from nominations.admin.decisions import DECIDE, page_url
 from nominations.admin.facts import facts_of
@@ -100,7 +102,8 @@ def _added(
     if is_approved:
         require(request, DECIDE)
     joined = next((nominee for nominee, _ in similar if str(nominee.pk) == request.POST.get("joined")), None)
-    with transaction.atomic():
+
+    def effect() -> tuple[int, Any]:
         nomination = services.add_nomination(
             category,
             nominee=sheet.nominee_fields(),
@@ -111,6 +114,13 @@ def _added(
             is_approved=is_approved,
         )
         model_admin.log_addition(request, nomination, "Added by hand.")
+        return 201, {"id": str(nomination.pk)}
+
+    # Two clicks at once are one nominee; whoever goes back and changes the words adds another.
+    sent = fingerprint([pair for pair in request.POST.lists() if pair[0] != "csrfmiddlewaretoken"])
+    key = f"{sheet.why.cleaned_data['key'] or uuid4().hex}:{sent}"
+    (_status, body), _replayed = remember_answer(f"admin add {request.user.pk}", key, sent, effect)
+    nomination = Nomination.objects.complete().get(pk=body["id"])
     live = f"Added: {nomination.nominee} is live at {nomination.nominee.live_url}"
     messages.success(request, live if is_approved else f"Added: {nomination} waits for a decision")
     return HttpResponseRedirect(page_url(nomination, "delivery" if is_approved else "change"))

@@ -21,13 +21,14 @@ ADD = "nominations.add_manualvote"
 class ManualVoteAdmin(ReadOnlyAdmin):
     """Append-only in the database: a mistake is mended by another row."""
 
-    list_display = ("moment", "nominee", "category", "signed", "reason", "staff_name")
+    list_display = ("moment", "nominee", "category", "signed", "reason", "staff")
     list_filter = ("category", "season", "created_at")
     list_select_related = ("nominee", "category")
     search_fields = ("nominee__last_name", "nominee__company_name", "reason", "staff_name")
     search_help_text = "Nominees, reasons and staff."
     empty_text = "Add votes that came in by another way, with a reason."
-    readonly_fields = ("moment", "signed")
+    fields = ("moment", "nominee", "category", "season", "signed", "reason", "staff", "counterpart")
+    readonly_fields = ("moment", "signed", "staff")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """By a service, through the page below."""
@@ -75,6 +76,11 @@ class ManualVoteAdmin(ReadOnlyAdmin):
     def moment(self, row: ManualVote) -> SafeString | str:
         """When."""
         return when(row.created_at)
+
+    @admin.display(description="By", ordering="staff_name")
+    def staff(self, row: ManualVote) -> str:
+        """As they were called then."""
+        return row.staff_name
 
     @admin.display(description="Votes", ordering="count")
     def signed(self, row: ManualVote) -> str:

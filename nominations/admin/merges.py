@@ -53,7 +53,7 @@ class MergeAdmin(ReadOnlyAdmin):
     )
     search_help_text = "Nominees and reasons."
     empty_text = "To merge two nominees, open one of them, or go through the possible duplicates among the nominees."
-    fields = ("merged_away", "kept", "state_badge", ("moment", "by"), "reason", ("undone_at", "undone_by"))
+    fields = ("merged_away", "kept", "state_badge", "moment", "by", "reason", "undone_at", "undone_by")
     readonly_fields = ("merged_away", "kept", "state_badge", "moment")
 
     def get_urls(self) -> list[URLPattern]:

@@ -108,8 +108,9 @@ def merge(model_admin: StaffModelAdmin, request: HttpRequest, pk: str, into: str
     def act() -> SafeString:
         reason = form.cleaned_data["reason"]
         merged = services.merge_nominees(loser, survivor, by=cast(User, request.user), reason=reason)
-        model_admin.log_change(request, survivor, f"{loser} was merged into this nominee.")
-        model_admin.log_change(request, loser, f"Merged into {survivor}.")
+        # Without names: what is logged of the one stays when the other is forgotten.
+        model_admin.log_change(request, survivor, f"Another nominee was merged into this one (merge {merged.pk}).")
+        model_admin.log_change(request, loser, f"Merged into another nominee (merge {merged.pk}).")
         undo = reverse("admin:nominations_merge_undo", args=[merged.pk])
         return format_html('{} was merged into {}. <a href="{}">Undo</a>', loser.name, survivor.name, undo)
 

@@ -131,6 +131,7 @@ class NominationAdmin(StaffModelAdmin):
             **subject_context(nomination),
             "title": str(nomination.nominee),
             "subtitle": None,
+            "show_save_and_add_another": False,
             "buttons": _buttons(nomination) if self.has_decide_permission(request) else [],
             "decisions": nomination.decisions.select_related("by"),
             "steps": steps_of([*selectors.deliveries(nomination), *selectors.mails(nomination)]),

@@ -100,7 +100,7 @@ class NomineeReplyAdmin(ReadOnlyAdmin):
                 "is_open": reply.state == State.OPEN,
                 "state_badge": self.state_badge(reply),
                 "comparison": comparison_of(reply, subject),
-                "consequences": take_down_lines(subject) if is_take_down and reply.state == State.OPEN else [],
+                "consequences": consequences_of(reply, subject),
                 "button": "Take the page down" if is_take_down else "Accept the correction",
                 "is_danger": is_take_down,
             },
@@ -154,7 +154,7 @@ class NomineeReplyAdmin(ReadOnlyAdmin):
             act=act,
             then=reverse("admin:nominations_nominee_change", args=[pk]),
             about=nominee,
-            context=lambda: {"consequences": lines, "button": "Mail the link"},
+            context=lambda: {"opts": Nominee._meta, "consequences": lines, "button": "Mail the link"},
         )
 
     @admin.display(description="Nominee", ordering="nominee__last_name")
@@ -205,6 +205,15 @@ def comparison_of(reply: NomineeReply, subject: Nominee) -> list[tuple[str, Any,
     rows = [(name, before, after, False, before != after) for name, before, after in texts]
     picture = reply.image or subject.image
     return [*rows, ("Picture", subject.image, picture, True, bool(reply.image))]
+
+
+def consequences_of(reply: NomineeReply, subject: Nominee) -> list[str]:
+    """What accepting it does; nothing more, once it is settled."""
+    if reply.state != State.OPEN:
+        return []
+    if reply.kind == Kind.TAKE_DOWN:
+        return take_down_lines(subject)
+    return ["What is marked “Differs” takes the place of what the page shows now."]
 
 
 def take_down_lines(subject: Nominee) -> list[str]:

@@ -3,8 +3,9 @@
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Sum
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -152,7 +153,7 @@ class ResultAdmin(ReadOnlyAdmin):
     ordering = ("-season", "category__group__position", "category__position", "rank", "pk")
     change_list_template = "admin/nominations/result/change_list.html"
     empty_text = "Places appear here when the results of a season are published, on the season's page."
-    fields = (("season", "category"), ("nominee", "rank", "of", "is_tied"), ("votes", "manual_votes"), "frozen_at")
+    fields = ("season", "category", "nominee", "rank", "of", "is_tied", "votes", "manual_votes", "frozen_at")
 
     def get_urls(self) -> list[URLPattern]:
         """Django's, and the sheet."""
@@ -162,7 +163,10 @@ class ResultAdmin(ReadOnlyAdmin):
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """What the list shows, whole, as CSV. Raises PermissionDenied."""
         require(request, VIEW)
-        rows = self.get_changelist_instance(request).get_queryset(request)
+        try:
+            rows = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters as error:
+            raise Http404 from error
         name = f"results-{timezone.now():%Y-%m-%d}.csv"
         return csv_response(name, selectors.RESULT_HEADER, selectors.result_lines(rows))
 

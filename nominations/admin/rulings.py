@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from crm.models import User
 from nominations import selectors, services
 from nominations.admin.forms import LONG_TEXT
-from nominations.models import Season, VoteRuling
+from nominations.models import Season, Vote, VoteRuling
 from notifications.admin import ReadOnlyAdmin, posted, staff_page, when
 
 JUDGE = "nominations.judge_vote"
@@ -29,14 +29,14 @@ class UndoForm(forms.Form):
 class VoteRulingAdmin(ReadOnlyAdmin):
     """Append-only in the database."""
 
-    list_display = ("moment", "action", "size", "about", "reason", "note", "by", "undo_link")
+    list_display = ("moment", "action", "votes", "about", "reason_text", "note", "by", "undo_link")
     list_filter = ("action", "reason", "at")
     list_select_related = ("by", "undone_by")
     search_fields = ("about", "note")
     search_help_text = "What it was about, and why."
     empty_text = "A ruling appears here when staff invalidate or restore votes."
-    fields = (("moment", "action", "size"), "about", "reason", "note", "by", "undoes")
-    readonly_fields = ("moment",)
+    fields = ("moment", "action", "votes", "about", "reason_text", "note", "by", "undoes")
+    readonly_fields = ("moment", "votes", "reason_text")
 
     def get_urls(self) -> list[URLPattern]:
         """Django's, and the page that undoes one."""
@@ -74,6 +74,16 @@ class VoteRulingAdmin(ReadOnlyAdmin):
     def moment(self, ruling: VoteRuling) -> SafeString | str:
         """When."""
         return when(ruling.at)
+
+    @admin.display(description="Votes", ordering="size")
+    def votes(self, ruling: VoteRuling) -> str:
+        """How many."""
+        return f"{ruling.size:,}"
+
+    @admin.display(description="Reason", ordering="reason")
+    def reason_text(self, ruling: VoteRuling) -> str:
+        """In words; none when votes are put back."""
+        return str(Vote.Reason(ruling.reason).label) if ruling.reason else ""
 
     @admin.display(description="", empty_value="")
     def undo_link(self, ruling: VoteRuling) -> SafeString | str:

@@ -1,6 +1,6 @@
 """The stage: decisions that are prepared, looked at together, and applied by a worker."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -158,7 +158,7 @@ class StagedDecisionAdmin(ReadOnlyAdmin):
             self,
             request,
             permission=DECIDE,
-            title=f"Apply {decisions_of(count)}",
+            title=f"Apply {decisions_of(count)}" if count else "Nothing to apply",
             template=f"{FOLDER}/apply.html",
             form=form,
             act=act,
@@ -249,9 +249,9 @@ def parse_datetime_or_none(text: str) -> datetime | None:
     """A moment with its zone, or None."""
     try:
         at = parse_datetime(text)
-    except ValueError:
+        return at.astimezone(UTC) if at is not None and timezone.is_aware(at) else None
+    except (ValueError, OverflowError):
         return None
-    return at if at is not None and timezone.is_aware(at) else None
 
 
 def decision_badge(row: StagedDecision) -> SafeString:

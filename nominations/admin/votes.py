@@ -63,7 +63,7 @@ class NomineeFilter(admin.SimpleListFilter):
 class VoteAdmin(ReadOnlyAdmin):
     """Who voted for whom. Invalidated, never deleted."""
 
-    list_display = ("voter_name", "nominee", "category", "state_badge", "reason_text", "cast", "ip_prefix")
+    list_display = ("voter_name", "nominee", "category", "state_badge", "reason_text", "cast", "network")
     list_filter = ("state", "reason", "category", NomineeFilter, "created_at", "season")
     list_select_related = ("voter", "nominee", "category")
     search_fields = ("voter__email__startswith",)
@@ -73,13 +73,12 @@ class VoteAdmin(ReadOnlyAdmin):
     actions = ("invalidate_selected", "restore_selected")
     change_list_template = f"{FOLDER}/change_list.html"
     empty_text = "Votes appear here while voting is open."
-    fields = (
-        ("voter", "nominee", "category", "season"),
-        ("state_badge", "reason_text", "ruling"),
-        ("cast", "verified_at", "mailed_at", "original_nominee"),
-        ("ip_prefix", "user_agent"),
+    fieldsets = (
+        ("Who and for whom", {"fields": ("voter", "nominee", "original_nominee", "category", "season")}),
+        ("Whether it counts", {"fields": ("state_badge", "reason_text", "ruling")}),
+        ("How it came", {"fields": ("cast", "mailed_at", "verified_at", "network", "user_agent")}),
     )
-    readonly_fields = ("state_badge", "reason_text", "cast")
+    readonly_fields = ("state_badge", "reason_text", "cast", "network")
 
     def get_urls(self) -> list[URLPattern]:
         """Django's, and the pages of the suspicious groups and the proof."""
@@ -217,6 +216,11 @@ class VoteAdmin(ReadOnlyAdmin):
     def reason_text(self, vote: Vote) -> str:
         """In words."""
         return vote.get_reason_display()
+
+    @admin.display(description="Network", ordering="ip_prefix", empty_value="–")
+    def network(self, vote: Vote) -> str:
+        """Never the whole address."""
+        return vote.ip_prefix
 
     @admin.display(description="Cast", ordering="created_at")
     def cast(self, vote: Vote) -> SafeString | str:

@@ -60,7 +60,7 @@ class NomineeReply(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.nominee}"
+        return f"{self.get_kind_display()}: {self.nominee}"
 
 
 class LinkMail(models.Model):

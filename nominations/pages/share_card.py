@@ -130,7 +130,9 @@ def portrait(picture: IO[bytes], side: int, kind: str) -> Image.Image:
 
 def face_of(text: str, fonts: tuple[str, ...]) -> Face:
     """The text in the first font that has all its letters, or in the last with the missing ones in Latin letters."""
-    text = "".join(letter for letter in unicodedata.normalize("NFC", text) if unicodedata.category(letter) != "Cf")
+    # White space as one space: what draws the text knows no line breaks.
+    text = " ".join(unicodedata.normalize("NFC", text).split())
+    text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
     for name in fonts:
         if all(_can_draw(name, letter) for letter in text):
             return text, name

@@ -49,7 +49,7 @@ class Directory:
         self.places = overview(season, wanted if category else None)
         found = search_nominees(Nominee.objects.live() if rows is None else rows, q)
         if country:
-            found = found.filter(country__iexact=country)
+            found = found.filter(country__iexact=country[:100])
         self.ids = self._ordered(found, ordering if ordering in ORDERINGS else BY_NAME)
 
     def __len__(self) -> int:

@@ -98,7 +98,7 @@ def holdings(subject: Subject) -> list[Holding]:
         Holding(
             mentioning(ImportBatch.objects.all(), ["content", "file_name"], [*subject.identifiers, *named]),
             f"A file that is not taken in yet: the words become {INSTEAD}",
-            lambda rows, by: erase_mentions(rows, ["content", "file_name"], [*subject.identifiers, *named]),
+            lambda rows, by: _erase_in_files(rows, [*subject.identifiers, *named]),
             is_theirs=False,
         ),
         Holding(
@@ -113,7 +113,8 @@ def holdings(subject: Subject) -> list[Holding]:
 def _manual_votes(nominees: QuerySet[Nominee], subject: Subject) -> QuerySet[ManualVote]:
     """Of theirs, and those whose reason has their address or phone."""
     naming = mentioning(ManualVote.objects.all(), ["reason"], subject.identifiers)
-    return ManualVote.objects.filter(Q(nominee__in=nominees) | Q(pk__in=naming.values("pk"))).exclude(reason=INSTEAD)
+    theirs = Q(nominee__in=nominees) | Q(counterpart__in=nominees) | Q(pk__in=naming.values("pk"))
+    return ManualVote.objects.filter(theirs).exclude(reason=INSTEAD)
 
 
 def _erase(*names: str) -> Callable[[QuerySet[Any], User], None]:
@@ -175,6 +176,13 @@ def _blank_votes(rows: QuerySet[Any], by: User) -> None:
 def _empty_people(rows: QuerySet[Any], by: User) -> None:
     """Without a signal: Loops is told by whoever forgets there."""
     rows.update(**BLANK_PERSON, email=None, first_name=FIRST, last_name=LAST)
+
+
+def _erase_in_files(rows: QuerySet[Any], patterns: list[str]) -> None:
+    """A worker that has read the file already loses its lease, so that the next one reads it anew."""
+    lock_seasons()
+    rows.filter(state=ImportBatch.State.RUNNING).update(leased_until=None)
+    erase_mentions(rows, ["content", "file_name"], patterns)
 
 
 def _empty_companies(rows: QuerySet[Any], by: User) -> None:

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 
 from django.db import transaction
 
@@ -57,8 +57,8 @@ def name_next_year(name: str) -> str:
 
 def _next_year(moment: datetime | None) -> datetime | None:
     """The same day and time; for 29 February the day before."""
-    if moment is None:
-        return None
+    if moment is None or moment.year == MAXYEAR:
+        return moment
     try:
         return moment.replace(year=moment.year + 1)
     except ValueError:

@@ -59,7 +59,13 @@ def lines_of(text: str) -> list[Line]:
 
 
 def _row_at(before: bytes) -> int:
-    return sum(1 for _row in csv.reader(io.StringIO(before.decode("utf-8", "replace"), newline=""))) or 1
+    rows = 0
+    try:
+        for _row in csv.reader(io.StringIO(before.decode("utf-8", "replace"), newline="")):
+            rows += 1
+    except csv.Error:
+        rows += 1
+    return rows or 1
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:

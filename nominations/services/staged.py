@@ -73,7 +73,8 @@ def stage_decisions(
             StagedDecision(
                 nomination=row, decision=decision, reason=said[row.pk] if decision == Decision.REJECT else "", by=by
             )
-            for row in free
+            # In one order, so that two who stage the same do not lock crosswise.
+            for row in sorted(free, key=lambda row: row.pk)
         ]
         # A colleague's who stages the same at this moment stays.
         StagedDecision.objects.bulk_create(rows, ignore_conflicts=True)

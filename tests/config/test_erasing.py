@@ -25,7 +25,7 @@ from loops_sync.models import Contact, OutboxEntry
 from loyalty import services as points
 from loyalty.models import Customer, Enrollment, PointsTransaction, SignInLink
 from nominations import services as awards
-from nominations.models import DecisionLog, Nomination, Nominator, Nominee, Vote, Voter
+from nominations.models import DecisionLog, ManualVote, Merge, Nomination, Nominator, Nominee, Vote, Voter
 from notifications import services as notifications
 from tests import builders
 from tests.door import get, post
@@ -303,6 +303,20 @@ def test_ledger_lets_nothing_through_but_forgetting(change: dict[str, Any]) -> N
     details = row.get().operation_details
     row.update(transaction_reference=None, idempotency_key=None, operation_details={**details, "reason": ""})
     assert row.get().operation_details == {**details, "reason": ""}
+
+
+def test_whoever_was_merged_and_taken_apart_again_is_named_nowhere(staff_client: Client) -> None:
+    staff = builders.superuser()
+    one, other = (
+        builders.approved(of=builders.nominee(first_name="Quentin", last_name=name, email=f"{name}@x.example")).nominee
+        for name in ("Zebra", "Zobra")
+    )
+    awards.add_manual_votes(one, builders.category(), count=3, reason="Panel.", by=staff)
+    staff_client.post(f"/admin/nominations/nominee/{one.pk}/merge/{other.pk}/", {"reason": ""})
+    staff_client.post(f"/admin/nominations/merge/{Merge.objects.get().pk}/undo/")
+    erasing.forget(erasing.identify("zebra@x.example"), by=staff)
+    texts = [*ManualVote.objects.values_list("reason", flat=True), *LogEntry.objects.values_list("change_message")]
+    assert [text for text in texts if "Zebra" in str(text)] == []
 
 
 def test_export_holds_all_rows_and_opens_no_door(tmp_path: Path) -> None:

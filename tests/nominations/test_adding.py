@@ -1,6 +1,7 @@
 """Staff add nominees by hand, and correct their story and picture."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from loops_sync.models import OutboxEntry
 from nominations import services
 from nominations.models import DecisionLog, Nomination, Nominator, Nominee
 from tests import builders
+from tests.loops_sync.test_races import in_threads
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/nominations/nomination/add/"
@@ -73,6 +75,24 @@ def test_added_and_approved_is_live_at_once_with_picture_and_names_of_the_organi
     assert log == [("submit", "boss@example.org"), ("approve", "boss@example.org")]
     assert Client().get("/nominee/nia-new").status_code == 200
     assert OutboxEntry.objects.count() == 0, "neither has an address"
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("really_committed")
+def test_two_clicks_at_once_add_one() -> None:
+    builders.season()
+    builders.category()
+    staff = builders.superuser()
+
+    def logged_in() -> Client:
+        client = Client()
+        client.force_login(staff)
+        return client
+
+    [key] = re.findall(r'name="key" value="(\w+)"', logged_in().get(f"{ADD}?category=best-recruiter").text)
+    clients = [logged_in(), logged_in()]
+    in_threads(2, lambda: add(clients.pop(), key=key, _approve="1"))
+    assert list(Nominee.objects.values_list("slug", flat=True)) == ["nia-new"]
 
 
 def test_added_with_a_nominator_waits_like_any_other(staff_client: Client) -> None:

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db.models.signals import post_save
 from django_q.models import OrmQ
 
+from config.erasing import forget, identify
 from config.sandbox import RunningSandbox
 from loops_sync.models import Contact, OutboxEntry
 from nominations import services, tasks
@@ -27,6 +28,8 @@ from nominations.models import (
     Season,
 )
 from nominations.models.imports import COLUMNS
+from nominations.services import imports
+from nominations.services.sheets import lines_of
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -160,6 +163,7 @@ def test_import_is_not_bound_to_the_nominating_window() -> None:
         ({"category": ""}, "category", "This field is required."),
         ({"category": "closed"}, "category", "This category takes no nominations."),
         ({"first_name": "\u202e…"}, "first_name", "Enter a name that can be read."),
+        ({"first_name": "\u202e"}, "first_name", "Enter a name that can be read."),
         ({"first_name": "x" * 101}, "first_name", "Ensure this field has no more than 100 characters."),
         ({"bio": "x" * 2001}, "bio", "Ensure this field has no more than 2000 characters."),
         ({"why_vote_for_me": "x" * 1001}, "why_vote_for_me", "Ensure this field has no more than 1000 characters."),
@@ -208,6 +212,7 @@ def test_spreadsheets_write_in_many_ways(encoding: str, separator: str, newline:
         (sheet(header=(*COLUMNS, "type")), "The column “type” stands there twice."),
         (sheet(header=("category", "type", *COLUMNS[2:])), "The columns are in another order: column 1 is “category”"),
         (sheet(JANE, {"first_name": "Zo"}).replace(b"Zo", "Zoë".encode("cp1252")), "Row 3 is not in UTF-8."),
+        (sheet() + b'"' + b"x" * 140_000 + b'\xff"\n', "Row 2 is not in UTF-8."),
         (sheet(JANE) + b'person,"open', "Row 3 cannot be read: a quotation mark is not closed"),
         (sheet(JANE).decode().encode("utf-16-le"), "This is no text in UTF-8."),
         (b"x" * (10 * 1024 * 1024 + 1), "The file is larger than 10 MB."),
@@ -277,6 +282,22 @@ def test_worker_that_was_killed_is_replaced_and_three_are_enough() -> None:
     assert (batch.state, counts(batch), batch.read_rows) == ("done", (110, 0, 0), 110)
     with pytest.raises(ValidationError):
         services.retry_import(batch)
+
+
+def test_whoever_is_forgotten_in_the_middle_of_a_file_does_not_come_back() -> None:
+    others = [{**JANE, "first_name": "Jo", "last_name": f"O{number}", "email": ""} for number in range(100)]
+    builders.submitted(of=builders.nominee(first_name="Jane", last_name="Doe", email=JANE["email"]))
+    batch = services.start_import(sheet(*others, JANE), file_name="a.csv", season=builders.season(), by=None)
+    worker = imports._leased(batch.pk)
+    assert worker is not None
+    assert worker.leased_until is not None
+    lines = lines_of(worker.content)
+    lease = imports._take_in_chunk(batch.pk, worker.leased_until, lines)
+    assert lease is not None
+    forget(identify(JANE["email"]), by=builders.superuser())
+    assert imports._take_in_chunk(batch.pk, lease, lines) is None
+    services.run_import(batch.pk)
+    assert not Nominee.objects.filter(last_name="Doe").exists()
 
 
 def test_sweep_queues_what_nobody_works_at() -> None:

@@ -63,8 +63,8 @@ def test_merge_is_previewed_done_and_undone_by_links_alone(staff_client: Client)
     assert (done["Location"], merge.reason) == (f"{NOMINEES}{survivor.nominee_id}/change/", "The same.")
     assert f'<a href="{MERGES}{merge.pk}/undo/">Undo</a>' in str(next(iter(get_messages(done.wsgi_request))))
     assert sorted(LogEntry.objects.values_list("object_repr", "change_message")) == [
-        ("Catherine Hall", "Catheryn Hall was merged into this nominee."),
-        ("Catheryn Hall", "Merged into Catherine Hall."),
+        ("Catherine Hall", f"Another nominee was merged into this one (merge {merge.pk})."),
+        ("Catheryn Hall", f"Merged into another nominee (merge {merge.pk})."),
     ]
     assert f"{MERGES}{merge.pk}/undo/" in text(staff_client.get(done["Location"]))
     assert "Merged already" in text(staff_client.get(f"{NOMINEES}{loser.nominee_id}/merge/"))

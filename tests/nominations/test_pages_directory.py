@@ -41,6 +41,7 @@ def field(season: Season, category: Category, staff: User) -> list[Nominee]:
         ("", "Ada Bea Cem Dov"),
         ("q=lee+be", "Bea"),
         ("country=Ghana", "Ada Cem"),
+        ("country=" + "_" * 30_000, ""),
         ("category=best-recruiter&ordering=rank", "Bea Cem Ada Dov"),
         ("ordering=-total_votes&q=a", "Bea Ada"),
         ("ordering=-created_at", "Dov Cem Bea Ada"),

@@ -111,6 +111,7 @@ def test_share_card_is_drawn_again_only_when_it_changes(
         ("王 伟", ("Wang Wei", "DejaVuSans.ttf")),
         ("Ada \u202egpj 🦄", ("Ada gpj", "DejaVuSans.ttf")),
         ("🦄", ("?", "DejaVuSans.ttf")),
+        ("A\nB\u2029C", ("A B C", "DejaVuSerif-Bold.ttf")),
     ],
 )
 def test_a_name_is_drawn_with_letters_that_the_font_has(name: str, drawn: tuple[str, str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from django_q.models import Schedule
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from nominations import selectors, services
 from nominations.models import Nomination, Result, Season, Tally, Vote
@@ -296,6 +298,19 @@ class TestScreens:
         assert "waiting for the worker" in staff_client.get(address).content.decode()
         services.publish_due_results()
         assert "1 place in 1 category" in staff_client.get(address).content.decode()
+
+    def test_whoever_is_taken_down_keeps_the_place_and_no_picture(self, tmp_path: Path, settings: Settings) -> None:
+        settings.MEDIA_ROOT = tmp_path
+        (nomination,) = with_votes(1)
+        nomination.nominee.image.save("x.webp", ContentFile(b"picture"))
+        publish()
+        services.withdraw_nomination(nomination, by=builders.superuser())
+        for path in ("/", "/leaderboard", "/api/podium?category=best-recruiter"):
+            page = get(path).content.decode()
+            assert (nomination.nominee.name in page, "x.webp" in page, "/portrait" in page) == (True, False, False)
+
+    def test_export_of_what_cannot_be_asked_is_not_found(self, staff_client: Client) -> None:
+        assert staff_client.get("/admin/nominations/result/export/?is_tied__exact=x").status_code == 404
 
     def test_later_votes_by_hand_are_warned_of(self, staff_client: Client) -> None:
         (nomination,) = with_votes(1)

@@ -35,6 +35,12 @@ FORM = {
 }
 
 
+@pytest.mark.django_db
+def test_a_window_that_never_ends_is_cloned_as_it_is(staff_client: Client) -> None:
+    season = builders.season(voting_close_at=datetime(9999, 12, 31, tzinfo=UTC))
+    assert "9999-12-31" in staff_client.get(f"{ADDRESS}{season.pk}/clone/").text
+
+
 def errors(client: Client, **fields: str) -> dict[str, Any]:
     """What the form says of a season with these fields."""
     answer = client.post(f"{ADDRESS}add/", {**FORM, **fields})

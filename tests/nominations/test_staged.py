@@ -331,6 +331,11 @@ def test_staging_and_applying_need_the_right_to_decide() -> None:
     assert logged_in("nominations.decide_nomination").get(APPLY).status_code == 200
 
 
+def test_a_moment_out_of_time_is_no_progress(staff_client: Client) -> None:
+    asked = {"since": "0001-01-01T00:00:00+14:00", "total": "1"}
+    assert staff_client.get("/admin/nominations/stageddecision/progress/", asked).status_code < 500
+
+
 def test_texts_are_escaped_and_broken_forms_do_nothing(staff_client: Client) -> None:
     nomination = builders.submitted(of=builders.nominee(first_name=EVIL))
     services.stage_decisions([nomination], decision="reject", reason=EVIL, by=builders.superuser())

@@ -181,7 +181,7 @@ class StandingSerializer(ShownSerializer):
 class PodiumSerializer(ShownSerializer):
     """A place on the podium; `tied` when others share it.
 
-    Who has no page any more keeps their place in published results, without an address.
+    Who has no page any more keeps their place in published results, without an address and a picture.
     """
 
     tied = serializers.BooleanField()
@@ -189,7 +189,7 @@ class PodiumSerializer(ShownSerializer):
     name = serializers.CharField(source="nominee.name")
     kind = serializers.CharField(source="nominee.kind")
     country = serializers.CharField(source="nominee.country")
-    image = serializers.ImageField(source="nominee.image", allow_null=True)
+    image = serializers.ImageField(allow_null=True)
     live_url = serializers.SerializerMethodField()
 
     def get_live_url(self, row: dict[str, Any]) -> str:

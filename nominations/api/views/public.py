@@ -103,7 +103,7 @@ class NomineeView(PublicView):
         nominee.standings = [_place(category, selectors.shown(season, row)) for category, row in places]  # type: ignore[attr-defined]
         nominee.shown = selectors.shown(season, *(row for _category, row in places))  # type: ignore[attr-defined]
         nominee.why = [nomination.why for nomination in selectors.words_for(nominee)]  # type: ignore[attr-defined]
-        return Response(shapes.NomineePublicSerializer(nominee).data)
+        return Response(shapes.NomineePublicSerializer(nominee, context={"request": request}).data)
 
 
 class PodiumView(PublicView):
@@ -126,7 +126,7 @@ class PodiumView(PublicView):
             for nominee, row in selectors.named(selectors.podium(season, category))
         ]
         rows = [row for row in seen if row["rank"] is not None]
-        return Response(shapes.PodiumSerializer(rows, many=True).data)
+        return Response(shapes.PodiumSerializer(rows, many=True, context={"request": request}).data)
 
 
 class StatsView(PublicView):
@@ -143,4 +143,5 @@ def _place(category: Category, shown: selectors.Shown) -> dict[str, Any]:
 
 
 def _on_podium(nominee: Nominee, row: selectors.Standing, shown: selectors.Shown) -> dict[str, Any]:
-    return {"nominee": nominee, "tied": row.is_tied, **vars(shown)}
+    image = nominee.image if nominee.state == Nominee.State.LIVE else None
+    return {"nominee": nominee, "image": image, "tied": row.is_tied, **vars(shown)}
