@@ -16,7 +16,7 @@ def run(name: str, database_url: str, arguments: list[str]) -> int:
     """One run of pytest against a database: its exit code."""
     print(f"\n=== {name} ===", flush=True)  # noqa: T201
     environment = {**os.environ, "DATABASE_URL": database_url}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--durations=10", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

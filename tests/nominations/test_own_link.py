@@ -128,7 +128,8 @@ def test_forms_need_their_csrf_token(nominee: Nominee) -> None:
 
 def test_all_is_right_is_settled_at_once_and_takes_back_what_was_open(client: Client, nominee: Nominee) -> None:
     asked(nominee, client, bio="Other.")
-    assert client.post(link(nominee))["Location"] == link(nominee)
+    here = link(nominee)
+    assert client.post(here)["Location"] == here
     states = list(NomineeReply.objects.order_by("created_at").values_list("kind", "state"))
     assert states == [("correct", "replaced"), ("confirm", "accepted")]
     assert "You said that all is right" in text(client.get(link(nominee)))
