@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, cast
 
 from django import forms
@@ -21,7 +21,7 @@ from notifications.admin.charts import Chart, bars, columns
 from notifications.api.sheets import csv_response
 
 VIEW = "nominations.view_vote"
-MOST_BARS = 8
+MOST_BARS, FEWEST_DAYS = 8, 7
 COUNTED, APPROVED = Vote.State.COUNTED, Nomination.State.APPROVED
 VOTE_STATES, STATES = dict(Vote.State.choices), dict(Nomination.State.choices)
 Row = tuple[object, ...]
@@ -189,6 +189,7 @@ def _domain_note() -> str:
 def _daily(
     key: str, title: str, what: str, counts: Mapping[date, int], found: selectors.Analytics, query: str
 ) -> Chart:
+    counts = _a_week_at_least(counts)
     total, days = sum(counts.values()), list(counts)
     peak = max(counts, key=counts.__getitem__, default=None)
     most = f"Most on {peak:%A, %d %b}: {counts[peak]:,}." if peak and counts[peak] else "None yet."
@@ -206,8 +207,16 @@ def _daily(
         found,
         query,
         top=f"{max(counts.values(), default=0):,}",
-        axis=ends[:1] if len(days) == 1 else ends,
+        axis=ends,
     )
+
+
+def _a_week_at_least(counts: Mapping[date, int]) -> Mapping[date, int]:
+    """With the days before, so that the first bars of a season look like bars."""
+    if not counts:
+        return counts
+    days = [max(counts) - timedelta(days=number) for number in range(max(len(counts), FEWEST_DAYS))]
+    return {day: counts.get(day, 0) for day in reversed(days)}
 
 
 def _hourly(hours: Mapping[int, int], note: str, found: selectors.Analytics, query: str) -> Chart:
