@@ -88,7 +88,7 @@ def test_one_finds_a_nominee_votes_and_is_told_so_from_then_on(browser: Browser,
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Vote").click()
     page.fill("#id_q", "known")
     page.get_by_role("button", name="Show").click()
-    expect(page.locator(".count")).to_contain_text("1 nominee")
+    expect(page.locator(".how-many")).to_contain_text("1 nominee")
     page.get_by_role("link", name="Nia Known").click()
     vote(page, site, "nia-known", "tom@example.org")
     expect(page.locator("#vote-title")).to_have_text("Your vote counted")
